@@ -1,0 +1,120 @@
+"""Training frames as memory-mapped arrays: sources, and the AV1 bases of the layered profile made from them.
+
+A *pair* is one clip's source frames and what a libsvtav1 base layer at a random scale and quantiser makes of
+them. `index.json` in the output folder lists the sources (`file`, `frames`, `height`, `width`) and, under each,
+its bases (`file`, `scale`, `crf`); frames are `uint8` RGB arrays of shape (frames, height, width, 3).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from neurcodec.media.colour import SCALING
+
+Frames = NDArray[np.uint8]
+
+VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def read_frames(path: Path, limit: int) -> Frames:
+    """Return at most `limit` RGB frames of a clip or picture, cropped to even height and width."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = []
+        for frame in container.decode(stream):
+            frames.append(frame.to_ndarray(format="rgb24", interpolation=SCALING))
+            if len(frames) == limit:
+                break
+    array = np.stack(frames)
+    return array[:, : array.shape[1] // 2 * 2, : array.shape[2] // 2 * 2]
+
+
+def resize(frames: Frames, width: int, height: int, interpolation: int) -> Frames:
+    """Resize every frame of (frames, height, width, 3)."""
+    return np.stack([cv2.resize(frame, (width, height), interpolation=interpolation) for frame in frames])
+
+
+def av1_round_trip(frames: Frames, crf: int, preset: int) -> Frames:
+    """Encode RGB frames as one closed AV1 GOP (yuv420p, BT.709) and return what the decoder shows."""
+    encoder: Any = av.CodecContext.create("libsvtav1", "w")
+    encoder.width, encoder.height = frames.shape[2], frames.shape[1]
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.framerate = Fraction(25)
+    encoder.gop_size = 1000
+    encoder.options = {"crf": str(crf), "preset": str(preset), "svtav1-params": "lp=1"}
+    packets = []
+    for number, rgb in enumerate(frames):
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", interpolation=SCALING
+        )
+        frame.pts = number
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    decoder: Any = av.CodecContext.create("libdav1d", "r")
+    decoded = [frame for packet in packets for frame in decoder.decode(packet)] + decoder.decode(None)
+    return np.stack(
+        [
+            frame.reformat(format="rgb24", src_colorspace="ITU709", interpolation=SCALING).to_ndarray()
+            for frame in decoded
+        ]
+    )
+
+
+def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dict[str, Any] | None:
+    """Write one clip's source and bases below `out`; return its index entry, or None for a tiny picture."""
+    cv2.setNumThreads(1)
+    rng = random.Random(f"{seed}/{path.name}")
+    source = read_frames(path, frames)
+    count, height, width, _ = source.shape
+    if min(height, width) < 160:
+        return None
+    name = f"{path.parent.name}-{path.stem}"
+    np.save(out / f"{name}.npy", source)
+    entry: dict[str, Any] = {
+        "file": f"{name}.npy", "frames": count, "height": height, "width": width, "bases": [],
+    }
+    for number in range(bases):
+        scale = rng.choice((1, 1, 2, 2, 3))
+        crf = {1: rng.randint(38, 63), 2: rng.randint(26, 63), 3: rng.randint(20, 56)}[scale]
+        small = source
+        if scale > 1:
+            size = (width // (2 * scale) * 2, height // (2 * scale) * 2)
+            small = resize(source, *size, cv2.INTER_AREA)
+        if min(small.shape[1:3]) < 64:
+            continue
+        base = av1_round_trip(small, crf, preset=8)
+        file = f"{name}.{number}.npy"
+        np.save(out / file, base)
+        entry["bases"].append({"file": file, "scale": scale, "crf": crf})
+    return entry
+
+
+def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 3, seed: int = 1, jobs: int = 2) -> None:
+    """Make the pairs of every clip and picture below the folders `data`, and the index, in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    suffixes = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    paths = sorted(path for folder in data for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    index = []
+    with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(19,)) as pool:
+        futures = [pool.submit(make_pairs, path, out, frames, bases, seed) for path in paths]
+        for future in futures:
+            entry = future.result()
+            if entry is not None:
+                index.append(entry)
+                temporary = out / "index.json.tmp"
+                temporary.write_text(json.dumps(index))
+                temporary.replace(out / "index.json")
