@@ -1,0 +1,90 @@
+"""The `ncodec` command: argument handling and printing, one file per command.
+
+Every module of this package whose name does not start with an underscore is a command: the module's name is the
+command's, and its attribute `command` is the click command. Such a module imports nothing heavy (torch, av, numpy)
+at its top, so that `ncodec --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from neurcodec import __version__
+from neurcodec.errors import NcodecError, OutputError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C or SIGTERM."""
+
+
+class _Commands(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 other error, 2 wrong usage, 3 input, 4 output, 5 format, 6 damage, 7 limit, 8 model, "
+    "9 device, 10 missing dependency, 11 partly done, 12 target out of reach, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="ncodec", message="%(prog)s %(version)s")
+def group() -> None:
+    """Neural video codec for very low bitrates.
+
+    \b
+    ncodec encode in.mp4 out.nvc       code a video
+    ncodec decode out.nvc rec.mp4      turn it back
+    ncodec info out.nvc                what is in a file
+    """
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run `ncodec` with the process's arguments and exit with the code of neurcodec/errors.py."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = group.main(prog_name="ncodec", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except NcodecError as error:
+        return _fail(" ".join(str(error).split()), error.exit_code)
+    except BrokenPipeError:  # the reader of our standard output went away, as in `ncodec info FILE | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OutputError.exit_code
+    except OSError as error:
+        place = f": {os.fsdecode(error.filename)}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{place}", OutputError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"ncodec: error: {message}", err=True)
+    return code

@@ -1,0 +1,5 @@
+"""`python -m neurcodec` is `ncodec`."""
+
+from neurcodec.cli import main
+
+main()

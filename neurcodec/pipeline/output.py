@@ -1,0 +1,78 @@
+"""Output that is whole or not there: a temporary name in the same folder, fsync, rename, and the overwrite policy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neurcodec.errors import OutputError
+
+
+def check_target(target: Path, source: Path, overwrite: bool) -> None:
+    """Refuse an output that is the input, is no regular file, exists without `overwrite`, or has no folder.
+
+    Raises OutputError. An output that is the input is refused even with `overwrite`.
+    """
+    try:
+        status = target.stat()
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first") from None
+        return
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror}") from None
+    if source.exists() and os.path.samestat(status, source.stat()):
+        raise OutputError(f"{target}: output and input are the same file; give another name")
+    if not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"{target}: not a regular file; give a file name")
+    if not overwrite:
+        raise OutputError(f"{target}: exists already; -f overwrites it")
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` (same suffix); on success it becomes `target`, else it is removed."""
+    final = Path(os.path.realpath(target))
+    temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}{final.suffix}")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(final)
+        _sync(final.parent)
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside the folder `target`; on success its files move into `target`, else they go."""
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in sorted(temporary.iterdir()):
+            _sync(path)
+            path.replace(target / path.name)
+        _sync(target)
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Force a file's bytes, or a folder's entries, to the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
