@@ -1,0 +1,69 @@
+"""What the commands share: options, the progress bar, log lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import click
+
+from neurcodec.pipeline.options import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+force = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+quiet = click.option("--quiet", is_flag=True, help="No progress, summary or warnings.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Say more: one line per chunk.")
+device = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where the networks run."
+)
+threads = click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads.  [default: all cores]")
+no_audio = click.option("--no-audio", is_flag=True, help="Leave out sound, subtitles and attachments.")
+
+
+class _Lines(logging.Handler):
+    """Prints the package's log records as lines on standard error, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        tqdm.write(f"ncodec: {prefix}{record.getMessage()}", file=sys.stderr)
+
+
+def set_up_logging(quiet: bool, verbose: bool) -> None:
+    """Show warnings, with `verbose` also what is done, with `quiet` nothing."""
+    logger = logging.getLogger("neurcodec")
+    logger.handlers = [_Lines()]
+    logger.propagate = False
+    logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
+
+
+class Bar:
+    """A progress bar on standard error, hidden when that is not a terminal: frames, frames/s, ETA, kbps so far."""
+
+    def __init__(self, label: str, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            desc=label, unit=" frames", disable=True if quiet else None, file=sys.stderr, mininterval=0.5,
+            dynamic_ncols=True, leave=False,
+        )
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show where the job stands."""
+        self._bar.total = progress.total
+        if progress.seconds:
+            self._bar.set_postfix_str(f"{progress.bytes * 8 / 1000 / progress.seconds:.1f} kbps", refresh=False)
+        self._bar.update(progress.frames - self._bar.n)

@@ -1,0 +1,57 @@
+"""`ncodec encode`: a video becomes an .nvc file."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from neurcodec.cli import _common
+from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
+
+
+@click.command(name="encode")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "-q", "--quality", type=click.IntRange(0, MAX_QUALITY), default=EncodeOptions.quality, show_default=True,
+    help="0 is the smallest file.",
+)
+@click.option("--gop", type=click.FloatRange(0.04, 60), default=3.0, show_default=True, metavar="SECONDS",
+              help="Longest chunk: the unit of seeking and of damage.")
+@click.option("--backbone-interval", type=click.Choice(["auto", "1", "2", "3", "4"]), default="auto",
+              show_default=True, help="Every Nth frame carries latents, the others motion only.")
+@_common.no_audio
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights.")
+@_common.device
+@_common.threads
+@_common.force
+@_common.quiet
+@_common.verbose
+def command(
+    source: Path, target: Path, quality: int, gop: float, backbone_interval: str, no_audio: bool, model: str,
+    device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
+) -> None:
+    """Code the video IN as the .nvc file OUT.
+
+    IN is anything that FFmpeg reads. Sound and subtitles are copied as they are.
+    """
+    from neurcodec.pipeline.encoder import encode_file
+
+    _common.set_up_logging(quiet, verbose)
+    options = EncodeOptions(
+        quality=quality, model=model, device=device, gop_seconds=Fraction(gop).limit_denominator(1000),
+        backbone_interval=None if backbone_interval == "auto" else int(backbone_interval), audio=not no_audio,
+        overwrite=force, threads=threads,
+    )
+    start = time.perf_counter()
+    with _common.Bar("encode", quiet) as bar:
+        report = encode_file(source, target, options, bar)
+    if not quiet:
+        speed = report.frames / (time.perf_counter() - start)
+        click.echo(
+            f"{target}: {report.frames} frames, {report.bytes:,} bytes, {report.bits_per_pixel:.5f} bits/pixel, "
+            f"{report.kbps:.1f} kbps, {speed:.1f} frames/s", err=True,
+        )

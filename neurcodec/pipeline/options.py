@@ -1,0 +1,94 @@
+"""What encode and decode can be told, and what they report while they run and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+DEFAULT_MODEL = "default"
+MAX_QUALITY = 63
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How to encode.
+
+    quality: 0 (smallest file) to 63. gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the
+    motion of each chunk. audio: copy sound and subtitles. threads: CPU threads, None leaves them to torch.
+    """
+
+    quality: int = 32
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    gop_seconds: Fraction = Fraction(3)
+    backbone_interval: int | None = None
+    audio: bool = True
+    overwrite: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How to decode.
+
+    diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. model: None takes the
+    one that the file names. video_codec, crf: of the file written (not for .y4m and pictures).
+    """
+
+    diffusion: bool = True
+    salvage: bool = False
+    model: str | None = None
+    device: str = "auto"
+    video_codec: str = "libx264"
+    crf: int = 12
+    overwrite: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds of video done."""
+
+    frames: int
+    total: int | None
+    bytes: int
+    seconds: float
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def ignore_progress(progress: Progress) -> None:
+    """The callback that shows nothing."""
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """What encoding made."""
+
+    frames: int
+    chunks: int
+    bytes: int
+    width: int
+    height: int
+    seconds: float
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of the whole file for each source pixel."""
+        return self.bytes * 8 / (self.frames * self.width * self.height)
+
+    @property
+    def kbps(self) -> float:
+        """Kilobits (1000) per second of video."""
+        return self.bytes * 8 / 1000 / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """What decoding made; `lost` says in one line each what salvage had to leave out."""
+
+    frames: int
+    chunks: int
+    lost: tuple[str, ...] = ()

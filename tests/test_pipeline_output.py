@@ -1,0 +1,90 @@
+"""Atomic output and the overwrite policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neurcodec.errors import OutputError
+from neurcodec.pipeline.output import atomic_file, atomic_folder, check_target
+
+
+def test_file_appears_only_when_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    with atomic_file(target) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".nvc"
+        temporary.write_bytes(b"new")
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_old_file_stays_when_the_job_fails(tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    target.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_keeps_pointing_at_the_file(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.nvc", tmp_path / "link.nvc"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    with atomic_file(link) as temporary:
+        temporary.write_bytes(b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_os_errors_name_the_output(tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    with pytest.raises(OutputError, match=r"out\.nvc: No space left"), atomic_file(target):
+        raise OSError(28, "No space left on device")
+
+
+def test_folder_gets_all_files_or_none(tmp_path: Path) -> None:
+    target = tmp_path / "frames"
+    target.mkdir()
+    with pytest.raises(ValueError, match="stop"), atomic_folder(target) as temporary:
+        (temporary / "1.png").write_bytes(b"half")
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == [target]
+    assert not list(target.iterdir())
+    with atomic_folder(target) as temporary:
+        (temporary / "1.png").write_bytes(b"1")
+        (temporary / "2.png").write_bytes(b"2")
+    assert sorted(path.name for path in target.iterdir()) == ["1.png", "2.png"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_overwrite_policy(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.nvc"
+    source.write_bytes(b"source")
+    check_target(target, source, overwrite=False)
+    target.write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists already; -f overwrites it"):
+        check_target(target, source, overwrite=False)
+    check_target(target, source, overwrite=True)
+    with pytest.raises(OutputError, match="does not exist; make it first"):
+        check_target(tmp_path / "no" / "out.nvc", source, overwrite=False)
+    with pytest.raises(OutputError, match="not a regular file"):
+        check_target(Path("/dev/null"), source, overwrite=True)
+
+
+@pytest.mark.parametrize("kind", ["same", "symlink", "hardlink"])
+def test_never_onto_the_input(tmp_path: Path, kind: str) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    source.write_bytes(b"source")
+    if kind == "symlink":
+        target.symlink_to(source)
+    elif kind == "hardlink":
+        target.hardlink_to(source)
+    else:
+        target = source
+    with pytest.raises(OutputError, match="output and input are the same file"):
+        check_target(target, source, overwrite=True)
