@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from math import ceil
 
-from neurcodec.media import Frame
+from neurcodec.media.types import Frame
 from neurcodec.pipeline.scenes import LOOKAHEAD, Thumbnail, is_cut, thumbnail
 
 MAX_FRAMES = 255
@@ -30,21 +31,29 @@ def split(frames: Iterable[Frame], time_base: Fraction, seconds: Fraction) -> It
         scene.append(thumbnail(frame.rgb))
         position = len(waiting) - LOOKAHEAD
         if position > 0 and is_cut(scene, position):
+            yield from _share(waiting[:position], time_base, seconds)
             count = position
-        elif fitting(waiting, time_base, seconds * _STRETCH) < len(waiting) - LOOKAHEAD:
+        elif fitting(waiting, time_base, seconds * _STRETCH) < position:
             count = fitting(waiting, time_base, seconds)
+            yield waiting[:count]
         else:
             continue
-        yield waiting[:count]
         del waiting[:count], scene[:count]
-    while waiting:
-        count = fitting(waiting, time_base, seconds * _STRETCH)
-        yield waiting[:count]
-        del waiting[:count]
+    yield from _share(waiting, time_base, seconds)
+
+
+def _share(frames: list[Frame], time_base: Fraction, seconds: Fraction) -> Iterator[list[Frame]]:
+    """Yield the last frames of a scene as one chunk, or as chunks of `seconds` when they are too many for one."""
+    while frames:
+        count = fitting(frames, time_base, seconds * _STRETCH)
+        if count < len(frames):
+            count = fitting(frames, time_base, seconds)
+        yield frames[:count]
+        frames = frames[count:]
 
 
 def fitting(frames: list[Frame], time_base: Fraction, seconds: Fraction) -> int:
     """How many of the first `frames` start within `seconds` and keep to MAX_FRAMES and MAX_BYTES; at least 1."""
     most = max(1, min(MAX_FRAMES, MAX_BYTES // frames[0].rgb.nbytes, len(frames)))
-    end = frames[0].pts + seconds / time_base
+    end = frames[0].pts + ceil(seconds / time_base)
     return next((i for i in range(1, most) if frames[i].pts >= end), most)
