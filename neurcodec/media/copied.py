@@ -1,0 +1,97 @@
+"""Copied streams: how an audio, subtitle or attachment stream is described, and made again in another file."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.codec.codec import UnknownCodecError
+
+from neurcodec.container.records import Packet, StreamInfo, StreamKind
+
+# Written by muxers about themselves; wrong after a remux, or counted again by the next muxer.
+DROPPED_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}
+STATISTICS = ("bps", "number_of_", "_statistics_")
+KINDS = {"audio": StreamKind.AUDIO, "subtitle": StreamKind.SUBTITLE, "attachment": StreamKind.ATTACHMENT}
+
+
+def user_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Return the tags that say something about the content, without what muxers write about themselves."""
+    kept = {}
+    for key, value in metadata.items():
+        plain = key.lower()
+        if plain not in DROPPED_KEYS and not plain.startswith(STATISTICS):
+            kept[key] = value
+    return kept
+
+
+def describe(stream: Any) -> StreamInfo | None:
+    """Describe a PyAV input stream; None when it is of a kind or codec that cannot be copied."""
+    kind, context = KINDS.get(stream.type), stream.codec_context
+    common = {"time_base": stream.time_base, "disposition": int(stream.disposition)}
+    common["metadata"] = user_metadata(stream.metadata)
+    if kind == StreamKind.ATTACHMENT:
+        return StreamInfo(kind, "none", extradata=stream.data, **common)
+    if kind is None or context is None:
+        return None
+    common |= {"extradata": context.extradata or b"", "bit_rate": context.bit_rate or 0}
+    if len(context.codec_tag) == 4:
+        common["codec_tag"] = int.from_bytes(context.codec_tag.encode("latin-1", "replace"), "little")
+    if kind == StreamKind.AUDIO:
+        common["sample_rate"] = context.sample_rate
+        common["channel_layout"] = context.layout.name
+        common["sample_format"] = context.format.name if context.format else ""
+        common["frame_size"] = context.frame_size
+    return StreamInfo(kind, context.codec.canonical_name, **common)
+
+
+def supports(container: Any, info: StreamInfo) -> bool:
+    """Tell whether the output format of `container` can hold the stream."""
+    if info.kind == StreamKind.ATTACHMENT:
+        return bool(container.format.name == "matroska")
+    try:
+        decoder = av.Codec(info.codec, "r")
+    except UnknownCodecError:
+        return False
+    return decoder.name in container.supported_codecs
+
+
+def add(container: Any, info: StreamInfo) -> Any:
+    """Add the stream to the PyAV output `container` and return it; its packets are muxed as they are.
+
+    PyAV makes a stream without an encoder only from a template stream. The template comes from a scratch file whose
+    codec a pass-through bitstream filter replaces by the one wanted.
+    """
+    if info.kind == StreamKind.ATTACHMENT:
+        name = info.metadata.get("filename", "attachment")
+        return container.add_attachment(name, info.metadata.get("mimetype", "application/octet-stream"), info.extradata)
+    with av.open(io.BytesIO(), "w", format="matroska") as scratch:
+        template = scratch.add_stream("aac" if info.kind == StreamKind.AUDIO else "ass")
+        BitStreamFilterContext("null", in_stream=av.Codec(info.codec, "r"), out_stream=template)
+        stream: Any = container.add_stream_from_template(template, opaque=True)
+    context = stream.codec_context
+    context.extradata = info.extradata or None
+    if info.kind == StreamKind.AUDIO:
+        context.sample_rate = info.sample_rate
+        context.layout = info.channel_layout
+        if info.sample_format:
+            context.format = info.sample_format
+        context.bit_rate = info.bit_rate
+    context.time_base = info.time_base
+    stream.time_base = info.time_base
+    stream.disposition = info.disposition
+    stream.metadata.update(info.metadata)
+    return stream
+
+
+def to_av(packet: Packet, info: StreamInfo, stream: Any) -> Any:
+    """Return the packet as PyAV muxes it into `stream`."""
+    out: Any = av.Packet(packet.data)
+    out.stream = stream
+    out.time_base = Fraction(info.time_base)
+    out.pts, out.dts, out.duration = packet.pts, packet.dts, packet.duration
+    out.is_keyframe = packet.keyframe
+    return out

@@ -1,0 +1,232 @@
+"""Reading video: RGB frames with repaired timestamps, and the packets of the streams that are copied."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import av
+import av.error
+
+from neurcodec.container.records import ColorRange, Packet, StreamInfo
+from neurcodec.errors import InputError
+from neurcodec.media import colour, copied
+from neurcodec.media.timing import Timeline, nominal_step
+from neurcodec.media.types import Chapter, Frame, VideoInfo
+
+ATTACHED_PICTURE = 1 << 10
+
+
+class VideoReader:
+    """The first video stream of a file, read once from start to end, in bounded memory.
+
+    Iteration gives every `Frame` in display order. `items()` gives the `Packet`s of the copied streams as well, in
+    the order of the file. `info` is known at once (the first frame is decoded for it); `warnings()` says what was
+    repaired, dropped or skipped so far. Any file that FFmpeg reads will do, a still picture too.
+    """
+
+    def __init__(self, source: str | Path | BinaryIO) -> None:
+        """Open a path or a binary file object; raise InputError where there is no video to read."""
+        self.name = str(getattr(source, "name", "input")) if hasattr(source, "read") else str(source)
+        self._notes: list[str] = []
+        self._corrupt = 0
+        self._numbers: dict[int, int] = {}  # input stream -> copied stream
+        self._container = self._open(source)
+        try:
+            self._video = self._choose_video()
+            self._streams = self._choose_copied()
+            self._events = self._decode()
+            self._pending: list[Any] = []
+            self.info = self._describe(self._read_ahead())
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._events.close()
+        self._container.close()
+
+    def warnings(self) -> list[str]:
+        """Return one line for each kind of thing that was repaired, dropped or skipped so far."""
+        lines = [*self._notes, *self._timeline.warnings()]
+        if self._corrupt:
+            lines.append(f"{self._corrupt} damaged video packets or frames were skipped or concealed")
+        return lines
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; packets of copied streams are passed over."""
+        for item in self.items():
+            if isinstance(item, Frame):
+                yield item
+
+    def items(self) -> Iterator[Frame | Packet]:
+        """Yield frames and packets as they come in the file."""
+        held: Frame | None = None
+        for event in self._all_events():
+            if isinstance(event, Packet):
+                yield event
+                continue
+            frame = self._convert(event)
+            if held is not None:
+                yield Frame(held.rgb, held.pts, frame.pts - held.pts)
+            held = frame
+        if held is not None:
+            yield held
+
+    def _open(self, source: str | Path | BinaryIO) -> Any:
+        try:
+            return av.open(str(source) if isinstance(source, Path) else source, "r", metadata_errors="replace")
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{self.name}: cannot be read as media ({_reason(error)})") from None
+
+    def _choose_video(self) -> Any:
+        streams = [stream for stream in self._container.streams.video if not stream.disposition & ATTACHED_PICTURE]
+        if not streams:
+            raise InputError(f"{self.name}: holds no video stream; nothing to encode")
+        if streams[0].codec_context is None:
+            raise InputError(f"{self.name}: FFmpeg has no decoder for its video stream")
+        for extra in self._container.streams.video:
+            if extra is not streams[0]:
+                picture = "cover picture" if extra.disposition & ATTACHED_PICTURE else "further video stream"
+                self._notes.append(f"stream {extra.index} ({picture}) is not kept")
+        streams[0].thread_type = "AUTO"
+        return streams[0]
+
+    def _choose_copied(self) -> tuple[StreamInfo, ...]:
+        infos: list[StreamInfo] = []
+        for stream in self._container.streams:
+            if stream.type == "video":
+                continue
+            info = copied.describe(stream)
+            if info is None:
+                self._notes.append(f"stream {stream.index} ({stream.type}) cannot be copied and is not kept")
+            else:
+                self._numbers[stream.index] = len(infos)
+                infos.append(info)
+        return tuple(infos)
+
+    def _demux(self) -> Iterator[Any]:
+        try:
+            yield from self._container.demux()
+        except av.error.FFmpegError as error:
+            self._notes.append(f"reading stopped early ({_reason(error)})")
+            yield None
+
+    def _decode(self) -> Generator[Any]:
+        """Yield decoded frames (av.VideoFrame) and copied packets in file order."""
+        for packet in self._demux():
+            if packet is None or packet.stream is self._video:
+                yield from self._decode_packet(packet)
+            elif packet.size and packet.stream.index in self._numbers:
+                yield Packet(
+                    self._numbers[packet.stream.index],
+                    bytes(packet),
+                    packet.pts,
+                    packet.dts,
+                    packet.duration or 0,
+                    packet.is_keyframe,
+                    packet.is_discard,
+                )
+
+    def _decode_packet(self, packet: Any) -> Iterator[Any]:
+        try:
+            frames = self._video.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            self._corrupt += 1
+            return
+        for frame in frames:
+            self._corrupt += frame.is_corrupt
+            yield frame
+
+    def _read_ahead(self) -> av.VideoFrame:
+        for event in self._events:
+            self._pending.append(event)
+            if isinstance(event, av.VideoFrame):
+                return event
+        raise InputError(f"{self.name}: no frame of its video stream can be decoded; nothing to encode")
+
+    def _all_events(self) -> Iterator[Any]:
+        while self._pending:
+            yield self._pending.pop(0)
+        yield from self._events
+
+    def _describe(self, first: av.VideoFrame) -> VideoInfo:
+        stream = self._video
+        pixel_format = first.format.name
+        color_range = ColorRange.FULL if "yuvj" in pixel_format else ColorRange(first.color_range)
+        matrix = colour.RGB if first.format.is_rgb else int(first.colorspace)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(0)
+        self._converter = colour.Converter(matrix, color_range, first.height)
+        self._timeline = Timeline(nominal_step(stream.time_base, rate))
+        depth = max(component.bits for component in first.format.components)
+        if depth > 8:
+            self._notes.append(f"the source has {depth} bits per sample; it is coded at 8")
+        if matrix == colour.UNSPECIFIED:
+            assumed = {colour.BT709: "BT.709", colour.BT601: "BT.601"}[self._converter.matrix]
+            self._notes.append(f"the colour matrix is not tagged; {assumed} is assumed from the height")
+        return VideoInfo(
+            width=first.width,
+            height=first.height,
+            time_base=stream.time_base,
+            frame_rate=rate,
+            sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(0),
+            display_matrix=_display_matrix(first),
+            color_primaries=int(first.color_primaries),
+            color_transfer=int(first.color_trc),
+            color_matrix=matrix,
+            color_range=color_range,
+            bit_depth=depth,
+            pixel_format=pixel_format,
+            codec=stream.codec.canonical_name,
+            duration=self._duration(),
+            frames=stream.frames or None,
+            metadata=copied.user_metadata(self._container.metadata),
+            streams=self._streams,
+            chapters=tuple(
+                Chapter(chapter["start"], chapter["end"], chapter["time_base"], chapter["metadata"])
+                for chapter in self._container.chapters()
+            ),
+        )
+
+    def _duration(self) -> Fraction | None:
+        if self._video.duration:
+            return Fraction(self._video.duration * self._video.time_base)
+        if self._container.duration:
+            return Fraction(self._container.duration, av.time_base)
+        return None
+
+    def _convert(self, frame: av.VideoFrame) -> Frame:
+        if (frame.width, frame.height) != (self.info.width, self.info.height):
+            raise InputError(
+                f"{self.name}: the picture changes from {self.info.width}x{self.info.height} to "
+                f"{frame.width}x{frame.height} in mid-stream; split or scale the video first"
+            )
+        duration = frame.duration or 0
+        pts = self._timeline.place(frame.pts, duration)
+        return Frame(self._converter.to_rgb(frame), pts, self._timeline.step)
+
+
+def _display_matrix(frame: Any) -> tuple[int, ...] | None:
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(data)[:36])
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]
