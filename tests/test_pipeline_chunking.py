@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from neurcodec.media.types import Frame
-from neurcodec.pipeline import chunking
+from neurcodec.pipeline import chunking, interval
 from neurcodec.pipeline.scenes import is_cut, thumbnail
 
 Picture = npt.NDArray[np.uint8]
@@ -108,3 +108,14 @@ def test_memory_is_bounded_by_the_chunk() -> None:
         given += len(chunk)
         assert taken - given <= 12
     assert given == 2000
+
+
+def test_backbone_interval_follows_the_motion() -> None:
+    rng = np.random.default_rng(9)
+    still = pan(9, 24, 0)
+    noise = [rng.integers(0, 256, (90, 160, 3), dtype=np.uint8) for _ in range(24)]
+    assert interval.choose(still) == 4
+    assert interval.choose(noise) == 1
+    assert interval.choose(noise) <= interval.choose(pan(10, 24, 3)) <= 4
+    assert interval.choose(still[:1]) == interval.choose(still[:2]) == 1
+    assert interval.choose([picture[:1, :1] for picture in still]) == 4

@@ -1,0 +1,126 @@
+"""Model folders: finding them by name, hashing their weights, and matching them to what a file names.
+
+A model folder holds `entropy.safetensors` (the bit plane's integers), `coarse/` and `generator/` (the pixel plane's
+networks: `config.json` and `*.safetensors` each). They lie in `models/` of a source checkout or, once installed, in
+`neurcodec/models`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from neurcodec.container.records import HASH_BYTES, ModelInfo
+from neurcodec.errors import ModelError
+
+ENTROPY_FILE = "entropy.safetensors"
+NETWORKS = ("coarse", "generator")
+_PACKAGE = Path(__file__).resolve().parent.parent
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder. The hashes are the first 16 bytes of SHA-256 and are computed when first asked for."""
+
+    name: str
+    folder: Path
+
+    @property
+    def entropy_path(self) -> Path:
+        """The bit plane's integers."""
+        return self.folder / ENTROPY_FILE
+
+    @property
+    def weight_paths(self) -> list[Path]:
+        """The pixel plane's weights, in the order in which they are hashed."""
+        return sorted(path for part in NETWORKS for path in (self.folder / part).glob("*.safetensors"))
+
+    @cached_property
+    def entropy_hash(self) -> bytes:
+        """Of the bit plane: the hash of `entropy.safetensors`."""
+        return _digest(self.entropy_path)[:HASH_BYTES]
+
+    @cached_property
+    def weights_hash(self) -> bytes:
+        """Of the pixel plane: over (relative path, 0 byte, SHA-256) of every weights file, sorted by path."""
+        total = hashlib.sha256()
+        for path in self.weight_paths:
+            total.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + _digest(path))
+        return total.digest()[:HASH_BYTES]
+
+    @property
+    def info(self) -> ModelInfo:
+        """What a file made with this model says about it."""
+        return ModelInfo(self.name, self.weights_hash, self.entropy_hash)
+
+
+def model_folders() -> list[Path]:
+    """The folders in which models are looked for by name."""
+    places = [_PACKAGE / "models", _PACKAGE.parent / "models"]
+    return [place for place in places if place.is_dir()]
+
+
+def available() -> list[Model]:
+    """All models that can be named, sorted."""
+    found: dict[str, Model] = {}
+    for place in model_folders():
+        for entropy in place.glob(f"*/{ENTROPY_FILE}"):
+            found.setdefault(entropy.parent.name, Model(entropy.parent.name, entropy.parent))
+    return [found[name] for name in sorted(found)]
+
+
+def find(name_or_folder: str) -> Model:
+    """The model of that name, or the one in that folder; ModelError says what there is instead."""
+    if _NAME.fullmatch(name_or_folder):
+        for model in available():
+            if model.name == name_or_folder:
+                return model
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        names = ", ".join(model.name for model in available()) or "none"
+        raise ModelError(f"no model {name_or_folder!r}: neither a folder nor one of the installed models ({names})")
+    model = Model(folder.resolve().name[:64], folder)
+    missing = [part for part in NETWORKS if not list((folder / part).glob("*.safetensors"))]
+    if not model.entropy_path.is_file():
+        missing.insert(0, ENTROPY_FILE)
+    if missing:
+        raise ModelError(f"{folder}: not a model folder, {' and '.join(missing)} missing")
+    return model
+
+
+def for_file(wanted: ModelInfo, choice: str | None, pixels: bool) -> Model:
+    """The model to decode a file with: `choice`, or the installed one with the hashes that the file gives.
+
+    The bit plane must match. So must the pixel plane when `pixels` are wanted, unless the model was chosen by hand.
+    """
+    candidates = [find(choice)] if choice else available()
+    same_integers = [model for model in candidates if model.entropy_hash == wanted.entropy_hash]
+    if not same_integers:
+        raise ModelError(_refusal(wanted, candidates, choice, "entropy", wanted.entropy_hash))
+    if choice or not pixels:
+        return same_integers[0]
+    for model in same_integers:
+        if model.weights_hash == wanted.weights_hash:
+            return model
+    raise ModelError(_refusal(wanted, same_integers, choice, "weights", wanted.weights_hash))
+
+
+def _refusal(wanted: ModelInfo, candidates: list[Model], choice: str | None, part: str, digest: bytes) -> str:
+    need = f"the file needs model {wanted.name!r} with {part} hash {digest.hex()}"
+    if choice:
+        return f"{need}; {choice} is another"
+    if any(model.name == wanted.name for model in candidates):
+        return f"{need}; the installed {wanted.name!r} is another version; give the right one with --model"
+    return f"{need}, which is not installed; give its folder with --model"
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
