@@ -1,0 +1,46 @@
+"""The `.nvc` container: bytes only, with the standard library alone (bitstream_spec.md)."""
+
+from neurcodec.container.reader import Reader
+from neurcodec.container.records import (
+    BaseLayer,
+    ColorRange,
+    FrameType,
+    Gap,
+    Gop,
+    Header,
+    IndexEntry,
+    Limits,
+    Loss,
+    ModelInfo,
+    Packet,
+    Profile,
+    StreamInfo,
+    StreamKind,
+    Substream,
+    frame_types,
+)
+from neurcodec.container.summary import check, summary
+from neurcodec.container.writer import Writer
+
+__all__ = [
+    "BaseLayer",
+    "ColorRange",
+    "FrameType",
+    "Gap",
+    "Gop",
+    "Header",
+    "IndexEntry",
+    "Limits",
+    "Loss",
+    "ModelInfo",
+    "Packet",
+    "Profile",
+    "Reader",
+    "StreamInfo",
+    "StreamKind",
+    "Substream",
+    "Writer",
+    "check",
+    "frame_types",
+    "summary",
+]

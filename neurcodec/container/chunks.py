@@ -1,0 +1,191 @@
+"""The framing: preamble, chunks with their CRC, and the search for the next whole chunk (spec 4, 5, 10)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+from zlib import crc32
+
+from neurcodec.container import tables
+from neurcodec.container.records import Limits
+from neurcodec.container.schema import Cursor, Values, decode, encode
+from neurcodec.errors import DamageError, FormatError, LimitError
+
+PREAMBLE_BYTES = 12
+HEADER_BYTES = 9
+FRAME_BYTES = HEADER_BYTES + 4
+FEND_BYTES = FRAME_BYTES + 16
+_PIECE = 1 << 20
+_FREE_WORK = 256 << 20
+_START = re.compile(b"(?:" + b"|".join(sorted(tables.KNOWN_TYPES)) + b")\x00", re.DOTALL)
+
+
+class Source:
+    """Forward reading from any binary file, in pieces, so that nothing is allocated that is not there.
+
+    `size` is None where the file cannot seek (a pipe).
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.offset = 0
+        self.size: int | None = None
+        if file.seekable():
+            self.size = file.seek(0, 2)
+            file.seek(0)
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """The next `size` bytes in pieces of at most 1 MiB; fewer at the end of the file."""
+        while size > 0:
+            piece = self._file.read(min(size, _PIECE))
+            if not piece:
+                return
+            size -= len(piece)
+            self.offset += len(piece)
+            yield piece
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes; fewer at the end of the file."""
+        return b"".join(self.pieces(size))
+
+    def seek(self, offset: int) -> None:
+        """Go on at `offset` (files that can seek only)."""
+        self._file.seek(offset)
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One whole chunk; `payload` is empty for a type that this version does not know."""
+
+    type: bytes
+    offset: int
+    length: int
+    payload: bytes
+    crc: bytes
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte after the chunk."""
+        return self.offset + FRAME_BYTES + self.length
+
+    def cursor(self, limits: Limits) -> Cursor:
+        """A cursor over the payload."""
+        return Cursor(self.payload, self.type.decode("ascii"), self.offset + HEADER_BYTES, limits)
+
+
+def pack_preamble() -> bytes:
+    """The 12 bytes that every file of this version starts with."""
+    values = {
+        "signature": tables.SIGNATURE,
+        "major": tables.MAJOR,
+        "minor": tables.MINOR,
+        "min_reader_minor": tables.MIN_READER_MINOR,
+        "flags": 0,
+    }
+    return encode(tables.PREAMBLE_TABLE, values, "preamble")
+
+
+def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
+    """The preamble's bytes and fields; FormatError if this reader cannot read the file."""
+    data = source.read(PREAMBLE_BYTES)
+    if data[:8] != tables.SIGNATURE[: len(data[:8])] or not data:
+        raise FormatError("at byte 0: this is not an .nvc file (the signature is another)")
+    if len(data) < PREAMBLE_BYTES:
+        raise DamageError(f"at byte {len(data)}: the file ends within its first {PREAMBLE_BYTES} bytes")
+    cursor = Cursor(data, "preamble", 0, limits)
+    values = decode(tables.PREAMBLE_TABLE, cursor)
+    if values["major"] != tables.MAJOR:
+        raise FormatError(f"at byte 8: format version {values['major']} is not known, this reader reads {tables.MAJOR}")
+    if values["min_reader_minor"] > tables.MINOR:
+        raise FormatError(
+            f"at byte 10: the file needs a reader of format {tables.MAJOR}.{values['min_reader_minor']} or newer, "
+            f"this one reads {tables.MAJOR}.{tables.MINOR}"
+        )
+    return data, values
+
+
+def pack_chunk(kind: bytes, payload: bytes) -> bytes:
+    """A chunk around a payload."""
+    body = kind + b"\0" + len(payload).to_bytes(4, "little") + payload
+    return body + crc32(body).to_bytes(4, "little")
+
+
+def read_chunk(source: Source, limits: Limits, check_crc: bool = True) -> Chunk | None:
+    """The chunk at the source's offset, or None at the end of the file."""
+    start = source.offset
+    head = source.read(HEADER_BYTES)
+    if not head:
+        return None
+    kind, length = head[:4], int.from_bytes(head[5:], "little")
+    if len(head) < HEADER_BYTES or (source.size is not None and start + FRAME_BYTES + length > source.size):
+        raise DamageError(f"at byte {start}: the file ends within a chunk (cut off, or its length is damaged)")
+    name = kind.decode("ascii", "backslashreplace")
+    cap = limits.metadata_bytes if kind == tables.META else limits.chunk_bytes
+    if length > cap:
+        raise LimitError(f"at byte {start}: chunk {name} of {length} bytes is above the limit of {cap}")
+    payload, crc = [], crc32(head)
+    for piece in source.pieces(length):
+        crc = crc32(piece, crc)
+        if kind in tables.KNOWN_TYPES:
+            payload.append(piece)
+    stored = source.read(4)
+    if source.offset != start + FRAME_BYTES + length:
+        raise DamageError(f"at byte {start}: the file ends within a chunk (cut off, or its length is damaged)")
+    if check_crc and stored != crc.to_bytes(4, "little"):
+        raise DamageError(f"at byte {start}: chunk {name} is damaged (its CRC differs)")
+    _check_kind(kind, head[4], start)
+    return Chunk(kind, start, length, b"".join(payload), stored)
+
+
+def _check_kind(kind: bytes, flags: int, start: int) -> None:
+    name = kind.decode("ascii", "backslashreplace")
+    if not (kind.isalpha() and (kind.isupper() or kind.islower())):
+        raise FormatError(f"at byte {start}: {name!r} is not a chunk type")
+    if flags:
+        raise FormatError(f"at byte {start}: chunk {name} has reserved flags set; a newer reader is needed")
+    if kind.isupper() and kind not in tables.KNOWN_TYPES:
+        raise FormatError(f"at byte {start}: chunk {name} is critical and not known; a newer reader is needed")
+
+
+def resync(source: Source, start: int, limits: Limits) -> Chunk | None:
+    """The first whole chunk of a known type after a damaged one at `start`, or None.
+
+    The place that the damaged chunk's own length points to is tried first. The work on false starts is bounded.
+    """
+    size = source.size or 0
+    source.seek(start)
+    head = source.read(HEADER_BYTES)
+    following = start + FRAME_BYTES + int.from_bytes(head[5:], "little")
+    if len(head) == HEADER_BYTES and following < size and (chunk := _try(source, following, limits)):
+        return chunk
+    work, spent = start + 1, 0
+    while work < size:
+        source.seek(work)
+        window = source.read(_PIECE + 4)
+        for match in _START.finditer(window):
+            offset = work + match.start()
+            length = int.from_bytes(window[match.end() : match.end() + 4].ljust(4, b"\xff"), "little")
+            if match.end() + 4 > len(window):
+                source.seek(offset + 5)
+                length = int.from_bytes(source.read(4).ljust(4, b"\xff"), "little")
+            if length > limits.chunk_bytes or offset + FRAME_BYTES + length > size:
+                continue
+            spent += length
+            if spent > _FREE_WORK + 16 * (offset - start):
+                raise DamageError(f"at byte {offset}: too many false chunk starts, the search was given up")
+            if chunk := _try(source, offset, limits):
+                return chunk
+        work += _PIECE
+    return None
+
+
+def _try(source: Source, offset: int, limits: Limits) -> Chunk | None:
+    source.seek(offset)
+    try:
+        chunk = read_chunk(source, limits)
+    except (DamageError, FormatError, LimitError):
+        return None
+    return chunk if chunk is not None and chunk.type in tables.KNOWN_TYPES else None

@@ -1,0 +1,306 @@
+"""Reading a file: forward from any source, from a chunk chosen by the index, and past damage (spec 5 to 10)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import BinaryIO
+from zlib import crc32
+
+from neurcodec.container import chunks, index, payloads, tables
+from neurcodec.container.chunks import Chunk, Source
+from neurcodec.container.records import Gap, Gop, Header, IndexEntry, Limits, Loss, ModelInfo, Packet, StreamInfo
+from neurcodec.container.schema import Cursor
+from neurcodec.errors import DamageError, FormatError, InputError, LimitError
+
+_ERRORS = (FormatError, DamageError, LimitError)
+_OPENING = (tables.HEAD, tables.MODL, tables.HEAD_COPY, tables.MODL_COPY)
+
+
+class Reader:
+    """Reads one .nvc file from `file` (binary, at its start; a pipe will do) and checks every rule of the format.
+
+    Opening reads up to the first chunk of frames or packets, so `header`, `model`, `streams` and `metadata` are there
+    at once (later metadata is added while iterating). Iterating gives `Gop` and `Packet` records in file order, once,
+    and raises FormatError, DamageError or LimitError at the first thing that is wrong. With `salvage`, damaged chunks
+    are skipped instead and reported in `losses` and `gaps`; only a file that has neither HEAD and MODL nor their copies
+    is refused. A pipe is then copied to a temporary file, which `close` removes. `check_crc=False` is for fuzzing.
+    """
+
+    def __init__(
+        self, file: BinaryIO, limits: Limits | None = None, *, salvage: bool = False, check_crc: bool = True
+    ) -> None:
+        self.limits = limits or Limits()
+        self.salvage = salvage
+        self.losses: list[Loss] = []
+        self.gaps: list[Gap] = []
+        self.streams: dict[int, StreamInfo] = {}
+        self.metadata: dict[str, str] = {}
+        self.version: tuple[int, int] | None = None
+        self.entries: list[IndexEntry] = []
+        self.bytes_by_kind: Counter[str] = Counter()
+        self._check_crc = check_crc
+        self._spool: BinaryIO | None = None
+        if salvage and not file.seekable():
+            self._spool = TemporaryFile()  # noqa: SIM115 - lives as long as the reader
+            copyfileobj(file, self._spool)
+        self._file = self._spool or file
+        self._source = Source(self._file)
+        self._held: Chunk | None = None
+        self._frame = 0
+        self._pts: int | None = None
+        self._first_pts: int | None = None
+        self._held_bytes = {tables.META: 0, tables.STRM: 0}
+        self._begun = self._done = self._sought = False
+        self._indx_offset: int | None = None
+        self._index: tuple[IndexEntry, ...] | None = None
+        self._chain = self._read_preamble()
+        self.header, self.model, self._opening = self._open()
+        self._read_ahead()
+
+    def close(self) -> None:
+        """Remove the temporary copy of a salvaged pipe; the file that was given stays open."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Gop | Packet]:
+        while (chunk := self._next()) is not None:
+            try:
+                yield from self._records(chunk)
+            except _ERRORS as error:
+                self._lose(chunk.offset, chunk.end, error)
+
+    def gops(self) -> Iterator[Gop]:
+        """The chunks of frames that are still to come, in file order."""
+        return (item for item in self if isinstance(item, Gop))
+
+    def packets(self) -> Iterator[Packet]:
+        """The packets that are still to come, in file order."""
+        return (item for item in self if isinstance(item, Packet))
+
+    @property
+    def index(self) -> tuple[IndexEntry, ...]:
+        """Where every GOPC starts: from the file's index, or by a scan where that is missing or damaged."""
+        if self._source.size is None:
+            raise InputError("cannot seek in a pipe; give a file")
+        if self._index is None:
+            offset = self._source.offset
+            try:
+                self._index = index.read_index(self._source, self._source.size, self.limits, self._check_crc)
+            except _ERRORS:
+                self._index = self._scan()
+            self._source.seek(offset)
+        return self._index
+
+    def seek_frame(self, frame: int) -> IndexEntry:
+        """Go on with the chunk that holds the frame of this number (the nearest before it if that is lost)."""
+        return self._seek(lambda entry: entry.first_frame, frame)
+
+    def seek_pts(self, pts: int) -> IndexEntry:
+        """Go on with the chunk that is shown at this time, in time base units (the first chunk if none is)."""
+        return self._seek(lambda entry: entry.first_pts, pts)
+
+    def _seek(self, key: Callable[[IndexEntry], int], value: int) -> IndexEntry:
+        try:
+            entry, chunk = self._find(key, value)
+        except _ERRORS:
+            self._index = self._scan()
+            entry, chunk = self._find(key, value)
+        self._held, self._frame, self._pts = chunk, entry.first_frame, None
+        self._begun, self._done, self._sought, self._indx_offset = True, False, True, None
+        return entry
+
+    def _find(self, key: Callable[[IndexEntry], int], value: int) -> tuple[IndexEntry, Chunk]:
+        if not self.index:
+            raise DamageError("no whole chunk of frames is left in the file")
+        entry = self.index[max(0, bisect_right(self.index, value, key=key) - 1)]
+        return entry, index.read_entry(self._source, entry, self.header, self.limits, self._check_crc)
+
+    def _scan(self) -> tuple[IndexEntry, ...]:
+        other = Reader(self._file, self.limits, salvage=True, check_crc=self._check_crc)
+        for _ in other:
+            pass
+        return tuple(other.entries)
+
+    def _read_preamble(self) -> int:
+        """CRC-32 of the preamble."""
+        try:
+            data, values = chunks.read_preamble(self._source, self.limits)
+        except _ERRORS as error:
+            self._lose(0, min(chunks.PREAMBLE_BYTES, self._source.offset), error)
+            return 0
+        self.version = (values["major"], values["minor"])
+        return crc32(data)
+
+    def _open(self) -> tuple[Header, ModelInfo, dict[bytes, bytes]]:
+        """HEAD, MODL and their payloads; when salvaging, from wherever in the file they or their copies are."""
+        found: dict[bytes, Chunk] = {}
+        for kind in (tables.HEAD, tables.MODL):
+            chunk = self._search(kind) if self.salvage else self._read()
+            if chunk is None or chunk.type.upper() != kind or (chunk.type != kind and not self.salvage):
+                place = chunk.offset if chunk else self._source.offset
+                error = FormatError if self.salvage and self.version is None else DamageError
+                raise error(f"at byte {place}: the file has no {kind.decode()} chunk where it must be")
+            found[kind] = chunk
+        if self.salvage:
+            self._source.seek(min(chunks.PREAMBLE_BYTES, self._source.size or 0))
+        header = payloads.unpack_header(found[tables.HEAD].cursor(self.limits))
+        model = payloads.unpack_model(found[tables.MODL].cursor(self.limits))
+        return header, model, {kind: chunk.payload for kind, chunk in found.items()}
+
+    def _search(self, kind: bytes) -> Chunk | None:
+        """The first whole chunk of this type, or its copy, in the file."""
+        self._source.seek(min(chunks.PREAMBLE_BYTES, self._source.size or 0))
+        while True:
+            start = self._source.offset
+            try:
+                chunk = self._read()
+            except _ERRORS:
+                chunk = chunks.resync(self._source, start, self.limits)
+            if chunk is None or chunk.type.upper() == kind:
+                return chunk
+
+    def _read_ahead(self) -> None:
+        """Take in what comes before the first chunk of frames or packets."""
+        while (chunk := self._next()) is not None:
+            if chunk.type in (tables.GOPC, tables.PCKT, tables.INDX, tables.FEND):
+                self._held = chunk
+                return
+            try:
+                list(self._records(chunk))
+            except _ERRORS as error:
+                self._lose(chunk.offset, chunk.end, error)
+
+    def _read(self) -> Chunk | None:
+        chunk = chunks.read_chunk(self._source, self.limits, self._check_crc)
+        if chunk is not None and chunk.type != tables.FEND:
+            self._chain = crc32(chunk.crc, self._chain)
+        return chunk
+
+    def _next(self) -> Chunk | None:
+        """The next whole chunk; None after FEND, or when salvaging at the end of what is left."""
+        if self._held is not None:
+            chunk, self._held = self._held, None
+            return chunk
+        if self._done:
+            return None
+        start = self._source.offset
+        found: Chunk | None
+        try:
+            found = self._read()
+            if found is None:
+                raise DamageError(f"at byte {start}: the file ends without its end chunk FEND (it was cut off)")
+        except _ERRORS as error:
+            found = chunks.resync(self._source, start, self.limits) if self.salvage else None
+            self._lose(start, found.offset if found else self._source.size or 0, error)
+        if found is None:
+            self._done = True
+            self.gaps.append(Gap(self._frame, None))
+        return found
+
+    def _lose(self, start: int, end: int, error: Exception) -> None:
+        """Note a loss, or raise the error unless salvaging."""
+        if not self.salvage:
+            raise error
+        self.losses.append(Loss(start, end, str(error)))
+
+    def _records(self, chunk: Chunk) -> Iterator[Gop | Packet]:
+        kind, cursor = chunk.type, chunk.cursor(self.limits)
+        if self._indx_offset is not None and kind in tables.KNOWN_TYPES and kind != tables.FEND:
+            raise cursor.damage("a chunk between the index and FEND")
+        if kind == tables.GOPC:
+            self._begun = True
+            yield self._take_gop(chunk, cursor)
+        elif kind == tables.PCKT:
+            self._begun = True
+            yield from self._take_packets(chunk, cursor)
+        elif kind in _OPENING:
+            if kind.isupper() and not self.salvage:
+                raise cursor.damage("there is a second one")
+            if chunk.payload != self._opening[kind.upper()]:
+                raise cursor.damage("differs from the one that the file starts with")
+        elif kind == tables.META:
+            self._hold(chunk, self.limits.metadata_bytes, cursor)
+            self.metadata |= payloads.unpack_metadata(cursor)
+            self.bytes_by_kind["metadata"] += chunk.end - chunk.offset
+        elif kind == tables.STRM:
+            self._take_stream(chunk, cursor)
+        elif kind == tables.INDX:
+            self._indx_offset = chunk.offset
+            entries = payloads.unpack_index(cursor)
+            if not (self._sought or self.salvage) and entries != tuple(self.entries):
+                raise cursor.damage("the index does not fit the chunks")
+        elif kind == tables.FEND:
+            self._done = True
+            self._check_end(chunk, cursor)
+
+    def _hold(self, chunk: Chunk, limit: int, cursor: Cursor) -> None:
+        """Count what is kept in memory for the whole file."""
+        self._held_bytes[chunk.type] += chunk.length
+        if self._held_bytes[chunk.type] > limit:
+            raise LimitError(f"{cursor.place()}: more than {limit} bytes of {chunk.type.decode()} chunks in all")
+
+    def _take_gop(self, chunk: Chunk, cursor: Cursor) -> Gop:
+        gop = payloads.unpack_gop(cursor, self.header)
+        first = gop.pts[0] if self._first_pts is None else self._first_pts
+        if self._pts is not None and gop.pts[0] <= self._pts:
+            raise cursor.damage(f"timestamps go back, {gop.pts[0]} after {self._pts}")
+        if (gop.pts[-1] + gop.last_duration - first) * self.header.time_base > self.limits.seconds:
+            raise LimitError(f"{cursor.place()}: the video is longer than {self.limits.seconds} seconds (seconds)")
+        if len(self.entries) >= self.limits.index_entries:
+            raise LimitError(f"{cursor.place()}: more than {self.limits.index_entries} GOPC chunks (index_entries)")
+        if gop.first_frame != self._frame:
+            if not self.salvage or gop.first_frame < self._frame:
+                raise cursor.damage(f"starts with frame {gop.first_frame} where {self._frame} is due")
+            self.gaps.append(Gap(self._frame, gop.first_frame - self._frame))
+        self._first_pts, self._pts = first, gop.pts[-1]
+        self._frame = gop.first_frame + gop.frames
+        self.entries.append(IndexEntry(chunk.offset, gop.first_frame, gop.frames, gop.pts[0]))
+        for kind, data in gop.substreams.items():
+            self.bytes_by_kind[kind.name.lower()] += len(data)
+        return gop
+
+    def _take_packets(self, chunk: Chunk, cursor: Cursor) -> Iterator[Packet]:
+        for packet in payloads.unpack_packets(cursor):
+            if packet.stream not in self.streams:
+                raise cursor.damage(f"packets of stream {packet.stream}, which no strm chunk before describes")
+            yield packet
+        self.bytes_by_kind[self.streams[packet.stream].kind.name.lower()] += chunk.end - chunk.offset
+
+    def _take_stream(self, chunk: Chunk, cursor: Cursor) -> None:
+        self._hold(chunk, self.limits.stream_bytes, cursor)
+        number, stream = payloads.unpack_stream(cursor)
+        if self._begun:
+            raise cursor.damage("a stream is declared after the first chunk of frames or packets")
+        if number >= self.limits.streams:
+            raise LimitError(f"{cursor.place()}: stream {number} is above the limit of {self.limits.streams} (streams)")
+        if number in self.streams or (number != len(self.streams) and not self.salvage):
+            raise cursor.damage(f"stream {number} where {len(self.streams)} is due")
+        self.streams[number] = stream
+        self.bytes_by_kind[stream.kind.name.lower()] += chunk.end - chunk.offset
+
+    def _check_end(self, chunk: Chunk, cursor: Cursor) -> None:
+        end = payloads.unpack_end(cursor)
+        if self.salvage and end["frames"] > self._frame:
+            self.gaps.append(Gap(self._frame, end["frames"] - self._frame))
+        elif end["frames"] != self._frame:
+            raise cursor.damage(f"says {end['frames']} frames where {self._frame} are")
+        if self._source.read(1):
+            raise cursor.damage("there are bytes after the end chunk")
+        if self._sought or self.salvage:
+            return
+        if end["chunks"] != len(self.entries):
+            raise cursor.damage(f"says {end['chunks']} chunks where {len(self.entries)} are")
+        if end["index_distance"] != (0 if self._indx_offset is None else chunk.offset - self._indx_offset):
+            raise cursor.damage("says that the index is elsewhere")
+        if self._check_crc and end["chain"] != self._chain:
+            raise cursor.damage("chunks are missing or were exchanged, or the preamble is damaged (the chain differs)")
