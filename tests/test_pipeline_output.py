@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurcodec.errors import OutputError
-from neurcodec.pipeline.output import atomic_file, atomic_folder, check_target
+from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target
 
 
 def test_file_appears_only_when_whole(tmp_path: Path) -> None:
@@ -47,19 +47,19 @@ def test_os_errors_name_the_output(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
 
-def test_folder_gets_all_files_or_none(tmp_path: Path) -> None:
-    target = tmp_path / "frames"
-    target.mkdir()
-    with pytest.raises(ValueError, match="stop"), atomic_folder(target) as temporary:
-        (temporary / "1.png").write_bytes(b"half")
+def test_all_pictures_appear_or_none(tmp_path: Path) -> None:
+    pattern = tmp_path / "shot-%02d.png"
+    with pytest.raises(ValueError, match="stop"), atomic_pictures(pattern) as temporary:
+        Path(str(temporary) % 1).write_bytes(b"half")
         raise ValueError("stop")
-    assert list(tmp_path.iterdir()) == [target]
-    assert not list(target.iterdir())
-    with atomic_folder(target) as temporary:
-        (temporary / "1.png").write_bytes(b"1")
-        (temporary / "2.png").write_bytes(b"2")
-    assert sorted(path.name for path in target.iterdir()) == ["1.png", "2.png"]
-    assert list(tmp_path.iterdir()) == [target]
+    assert not list(tmp_path.iterdir())
+    with atomic_pictures(pattern) as temporary:
+        Path(str(temporary) % 1).write_bytes(b"1")
+        Path(str(temporary) % 2).write_bytes(b"2")
+        assert not list(tmp_path.glob("*.png"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shot-01.png", "shot-02.png"]
+    with pytest.raises(OutputError, match=r"shot-01\.png: exists already"):
+        check_target(pattern, tmp_path / "in.nvc", overwrite=False)
 
 
 def test_overwrite_policy(tmp_path: Path) -> None:

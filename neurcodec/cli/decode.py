@@ -17,10 +17,8 @@ from neurcodec.pipeline.options import DecodeOptions
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--no-diffusion", is_flag=True, help="Show the coarse picture: fast, for previews.")
 @click.option("--salvage", is_flag=True, help="Leave out damaged chunks and keep the rest (exit code 11).")
-@click.option("--video-codec", default=DecodeOptions.video_codec, show_default=True, metavar="NAME",
-              help="FFmpeg encoder of the output.")
-@click.option("--crf", type=click.IntRange(0, 63), default=DecodeOptions.crf, show_default=True,
-              help="Its quality, lower is better.")
+@click.option("--video-codec", metavar="NAME", help="FFmpeg encoder of the output.  [default: libx264]")
+@click.option("--crf", type=click.IntRange(0, 63), help="Its quality, lower is better.  [default: 12]")
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]")
 @_common.device
 @_common.threads
@@ -28,7 +26,7 @@ from neurcodec.pipeline.options import DecodeOptions
 @_common.quiet
 @_common.verbose
 def command(
-    source: Path, target: Path, no_diffusion: bool, salvage: bool, video_codec: str, crf: int,
+    source: Path, target: Path, no_diffusion: bool, salvage: bool, video_codec: str | None, crf: int | None,
     model: str | None, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
 ) -> None:
     """Turn the .nvc file IN back into the video OUT.

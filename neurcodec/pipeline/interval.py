@@ -15,8 +15,8 @@ _DISTANCE = 2  # frames between the two of a pair
 _FLOORS = ((36.0, 4), (30.0, 3), (25.0, 2))  # dB of the motion-compensated frame, and the interval from there on
 
 
-def choose(frames: Sequence[npt.NDArray[np.uint8]]) -> int:
-    """The interval, 1 to 4, for RGB frames uint8 (H, W, 3)."""
+def choose(frames: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]) -> int:
+    """The interval, 1 to 4, for a chunk's RGB frames, uint8 (H, W, 3) each."""
     if len(frames) <= _DISTANCE:
         return 1
     starts = np.linspace(0, len(frames) - 1 - _DISTANCE, min(_SAMPLES, len(frames) - _DISTANCE)).astype(int)

@@ -33,15 +33,15 @@ class DecodeOptions:
     """How to decode.
 
     diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. model: None takes the
-    one that the file names. video_codec, crf: of the file written (not for .y4m and pictures).
+    one that the file names. video_codec, crf: of the file written, None takes what suits its format.
     """
 
     diffusion: bool = True
     salvage: bool = False
     model: str | None = None
     device: str = "auto"
-    video_codec: str = "libx264"
-    crf: int = 12
+    video_codec: str | None = None
+    crf: int | None = None
     overwrite: bool = False
     threads: int | None = None
 

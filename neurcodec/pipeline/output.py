@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -12,12 +13,22 @@ from pathlib import Path
 
 from neurcodec.errors import OutputError
 
+_NUMBER = re.compile(r"%0?\d*d")
+
+
+def is_picture_pattern(target: Path) -> bool:
+    """Is it a pattern of numbered pictures, as shot-%05d.png?"""
+    return target.suffix.lower() == ".png"
+
 
 def check_target(target: Path, source: Path, overwrite: bool) -> None:
     """Refuse an output that is the input, is no regular file, exists without `overwrite`, or has no folder.
 
-    Raises OutputError. An output that is the input is refused even with `overwrite`.
+    Raises OutputError. An output that is the input is refused even with `overwrite`. Of a picture pattern the first
+    picture is looked at.
     """
+    if is_picture_pattern(target):
+        target = target.with_name(_NUMBER.sub(lambda match: match[0] % 1, target.name))
     try:
         status = target.stat()
     except FileNotFoundError:
@@ -46,23 +57,27 @@ def atomic_file(target: Path) -> Iterator[Path]:
         _sync(final.parent)
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror or error}") from error
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(temporary), str(target))) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside the folder `target`; on success its files move into `target`, else they go."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+def atomic_pictures(pattern: Path) -> Iterator[Path]:
+    """Yield a pattern of the same name in a temporary folder; on success its files move beside `pattern`."""
+    temporary = pattern.parent / f".{uuid.uuid4().hex[:8]}"
     try:
         temporary.mkdir()
-        yield temporary
+        yield temporary / pattern.name
         for path in sorted(temporary.iterdir()):
             _sync(path)
-            path.replace(target / path.name)
-        _sync(target)
+            path.replace(pattern.parent / path.name)
+        _sync(pattern.parent)
     except OSError as error:
-        raise OutputError(f"{target}: {error.strerror or error}") from error
+        raise OutputError(f"{pattern}: {error.strerror or error}") from error
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(temporary), str(pattern.parent))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,0 +1,48 @@
+"""`ncodec info`: what is in an .nvc file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(name="info")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
+def command(file: Path, as_json: bool) -> None:
+    """Show what the .nvc FILE holds: picture, timing, rate, frame types, where the bytes go."""
+    from neurcodec.pipeline.inspection import describe
+
+    facts = describe(file)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    for name, value in _lines(facts):
+        click.echo(f"{name:<12}{value}")
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    kinds = facts["bytes_by_kind"]
+    shares = ", ".join(f"{name} {size:,} ({size / facts['bytes']:.1%})" for name, size in kinds.items() if size)
+    rate = "variable" if facts["variable_frame_rate"] else f"{facts['frame_rate']:g}"
+    streams = ", ".join(f"{stream['kind']} ({stream['codec']})" for stream in facts["streams"])
+    lines = [
+        ("format", f"{facts['format_version']}, {facts['profile']} profile, model {facts['model']}"),
+        ("picture", f"{facts['width']}x{facts['height']}, {rate} frames/s"),
+        ("length", f"{facts['frames']} frames, {facts['duration']:.3f} s, {facts['chunks']} chunks"),
+        ("frames", ", ".join(f"{kind} {count}" for kind, count in facts["frame_types"].items())),
+        ("quality", _range(facts["quality"])),
+        ("bytes", f"{facts['bytes']:,}"),
+        ("rate", f"{facts['bits_per_pixel']:.5f} bits/pixel, {facts['kbps'] or 0:.1f} kbps"),
+        ("of these", shares),
+    ]
+    if streams:
+        lines.append(("streams", streams))
+    return [*lines, *((f"  {key}", value) for key, value in sorted(facts["metadata"].items()))]
+
+
+def _range(values: list[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

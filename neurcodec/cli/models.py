@@ -1,0 +1,44 @@
+"""`ncodec models`: the installed networks."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(name="models")
+def command() -> None:
+    """List the installed models, show where they are, check them."""
+
+
+@command.command(name="list")
+def list_() -> None:
+    """One line per model: name, size, hashes of the pixel plane's weights and of the bit plane's integers."""
+    from neurcodec.pipeline import models
+
+    for model in models.available():
+        size = sum(path.stat().st_size for path in (model.entropy_path, *model.weight_paths))
+        click.echo(f"{model.name:<16}{size / 1e6:6.1f} MB  {model.weights_hash.hex()}  {model.entropy_hash.hex()}")
+
+
+@command.command()
+@click.argument("name", required=False)
+def path(name: str | None) -> None:
+    """The folder of model NAME, or without it the folders in which models are looked for."""
+    from neurcodec.pipeline import models
+
+    folders = [models.find(name).folder] if name else models.model_folders()
+    for folder in folders:
+        click.echo(folder)
+
+
+@command.command()
+@click.argument("name", metavar="NAME|DIR", default="default")
+def verify(name: str) -> None:
+    """Load every network of a model and check that its parts are whole and fit together."""
+    from neurcodec.pipeline import models
+    from neurcodec.pipeline.device import choose
+    from neurcodec.pipeline.native import NativeCodec
+
+    model = models.find(name)
+    NativeCodec(model, choose("cpu"), diffusion=True)
+    click.echo(f"{model.name}: whole; weights {model.weights_hash.hex()}, entropy {model.entropy_hash.hex()}")

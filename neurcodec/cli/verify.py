@@ -1,0 +1,29 @@
+"""`ncodec verify`: is an .nvc file whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurcodec.cli import _common
+
+
+@click.command(name="verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="Structure, CRCs and limits only; needs no model.")
+@click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that FILE names]")
+@_common.quiet
+def command(file: Path, quick: bool, model: str | None, quiet: bool) -> None:
+    """Check the .nvc FILE: every rule of the format, and that all latents decode to what was encoded.
+
+    The exit code is 0 when it is whole; see `ncodec --help` for the others.
+    """
+    from neurcodec.pipeline.inspection import verify_file
+
+    _common.set_up_logging(quiet, verbose=False)
+    with _common.Bar("verify", quiet) as bar:
+        report = verify_file(file, quick, model, bar)
+    if not quiet:
+        what = "all latents decode to what was encoded" if report.latents else "the structure is right"
+        click.echo(f"{file}: whole; {report.frames} frames in {report.chunks} chunks, {what}")

@@ -1,0 +1,152 @@
+"""Decoding a file: integers in one thread, networks in the main one, the video's encoder in a third, chunk by chunk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neurcodec.container import Gop, Packet, Reader
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.errors import DamageError
+from neurcodec.media import Frame, VideoInfo, VideoWriter
+from neurcodec.pipeline import device, latents, models
+from neurcodec.pipeline.inspection import open_source
+from neurcodec.pipeline.native import NativeCodec
+from neurcodec.pipeline.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
+from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
+from neurcodec.pipeline.threads import Sink, prefetch
+
+logger = logging.getLogger(__name__)
+
+_READ_AHEAD = 3  # chunks of integers, and packets
+_WRITE_BEHIND = 1  # chunks of pictures, and packets
+
+
+_Integers = tuple[Gop, list[FrameLatents]]
+_Pictures = tuple[Gop, npt.NDArray[np.uint8]]
+
+
+def decode_file(
+    source: Path,
+    target: Path,
+    options: DecodeOptions | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> DecodeReport:
+    """Turn the .nvc file `source` into the video `target`; memory is bounded by a few chunks.
+
+    The target's suffix chooses the format; .png takes a number pattern. It appears only when it is whole. Raises the
+    errors of neurcodec.errors; with `options.salvage` damage is reported in the result instead.
+    """
+    options = options or DecodeOptions()
+    check_target(target, source, options.overwrite)
+    device.limit_threads(options.threads)
+    with open_source(source, salvage=options.salvage) as reader:
+        model = models.for_file(reader.model, options.model, pixels=True)
+        if model.weights_hash != reader.model.weights_hash:
+            logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
+        codec = NativeCodec(model, device.choose(options.device), options.diffusion)
+        output = atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
+        job = _Job(reader, codec, options, progress)
+        with output as temporary:
+            job.run(temporary)
+    return job.report()
+
+
+class _Job:
+    """One file being decoded."""
+
+    def __init__(
+        self, reader: Reader, codec: NativeCodec, options: DecodeOptions, progress: ProgressCallback
+    ) -> None:
+        self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
+        self.frames = self.chunks = self.bytes = 0
+        self.seconds = 0.0
+        self.lost: list[str] = []
+        self.total = sum(entry.frames for entry in reader.index) if not options.salvage else None
+
+    def run(self, target: Path) -> None:
+        """Decode everything into `target`."""
+        options = None if self.options.crf is None else {"crf": str(self.options.crf)}
+        info = video_info(self.reader)
+        with (
+            VideoWriter(target, info, self.options.video_codec, options) as writer,
+            Sink[_Pictures | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
+            closing(prefetch(self._read(), _READ_AHEAD)) as items,
+        ):
+            for item in items:
+                if isinstance(item, Packet):
+                    sink.put(item)
+                else:
+                    sink.put((item[0], self.codec.decode(*item, self.reader.header)))
+        for line in writer.warnings():
+            logger.warning("%s", line)
+        if not self.frames:
+            raise DamageError("no chunk of frames is whole; nothing to decode")
+
+    def report(self) -> DecodeReport:
+        """What was done, and lost."""
+        gaps = [
+            f"frames from {gap.first_frame} on are missing" if gap.frames is None
+            else f"{gap.frames} frames from {gap.first_frame} on are missing"
+            for gap in self.reader.gaps
+        ]
+        damage = [loss.reason for loss in self.reader.losses]
+        return DecodeReport(self.frames, self.chunks, (*damage, *self.lost, *gaps))
+
+    def _read(self) -> Iterator[_Integers | Packet]:
+        """In the reading thread: chunks as integers, and packets of the streams that are known."""
+        numbers = {number: place for place, number in enumerate(sorted(self.reader.streams))}
+        for item in self.reader:
+            if isinstance(item, Packet):
+                yield replace(item, stream=numbers[item.stream])
+                continue
+            try:
+                yield item, latents.decode(self.codec.entropy, item, self.reader.header)
+            except DamageError as error:
+                if not self.options.salvage:
+                    raise
+                self.lost.append(str(error))
+
+    def _write(self, writer: VideoWriter, item: _Pictures | Packet) -> None:
+        """In the writing thread."""
+        if isinstance(item, Packet):
+            writer.write_packet(item)
+            self.bytes += len(item.data)
+            return
+        gop, rgb = item
+        time_base = self.reader.header.time_base
+        ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
+        self.bytes += sum(map(len, gop.substreams.values()))
+        self.chunks += 1
+        for picture, pts, end in zip(rgb, gop.pts, ends, strict=True):
+            writer.write(Frame(picture, pts, end - pts))
+            self.frames += 1
+            self.seconds += float((end - pts) * time_base)
+            self.progress(Progress(self.frames, self.total, self.bytes, self.seconds))
+
+
+def video_info(reader: Reader) -> VideoInfo:
+    """The description that the written video gets."""
+    header = reader.header
+    return VideoInfo(
+        width=header.width,
+        height=header.height,
+        time_base=header.time_base,
+        frame_rate=header.frame_rate,
+        sample_aspect_ratio=header.sample_aspect_ratio,
+        display_matrix=header.display_matrix,
+        color_primaries=header.color_primaries,
+        color_transfer=header.color_transfer,
+        color_matrix=header.color_matrix,
+        color_range=header.color_range,
+        chroma_location=header.chroma_location,
+        bit_depth=header.bit_depth,
+        metadata=dict(reader.metadata),
+        streams=tuple(reader.streams[number] for number in sorted(reader.streams)),
+    )

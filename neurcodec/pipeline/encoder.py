@@ -1,0 +1,147 @@
+"""Encoding a file: frames are read ahead in a thread, cut into chunks, coded, and written chunk by chunk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from neurcodec.container import Header, Packet, Writer
+from neurcodec.media import Frame, VideoInfo, VideoReader
+from neurcodec.pipeline import device, interval, models
+from neurcodec.pipeline.chunking import split
+from neurcodec.pipeline.native import NativeCodec
+from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, ignore_progress
+from neurcodec.pipeline.output import atomic_file, check_target
+from neurcodec.pipeline.threads import prefetch
+
+logger = logging.getLogger(__name__)
+
+_READ_AHEAD = 16  # frames and packets
+_PACKET_BYTES = 1 << 20  # copied packets that wait for a chunk's end, in all
+
+
+def encode_file(
+    source: Path,
+    target: Path,
+    options: EncodeOptions | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> EncodeReport:
+    """Code the video `source` as the .nvc file `target`; memory is bounded by one chunk.
+
+    The target appears only when it is whole. Raises the errors of neurcodec.errors.
+    """
+    options = options or EncodeOptions()
+    check_target(target, source, options.overwrite)
+    device.limit_threads(options.threads)
+    model = models.find(options.model)
+    with VideoReader(source) as reader, atomic_file(target) as temporary, temporary.open("xb") as file:
+        codec = NativeCodec(model, device.choose(options.device))
+        job = _Job(reader, file, codec, options, progress)
+        return job.run()
+
+
+class _Job:
+    """One file being encoded."""
+
+    def __init__(
+        self, reader: VideoReader, file: BinaryIO, codec: NativeCodec, options: EncodeOptions,
+        progress: ProgressCallback,
+    ) -> None:
+        self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
+        self.info = reader.info
+        self.writer = Writer(file, header(self.info), codec.model.info)
+        self.packets: list[Packet] = []
+        self.waiting_bytes = 0
+        self.chunks = 0
+        self.seconds = 0.0
+
+    def run(self) -> EncodeReport:
+        """Write everything."""
+        warned = _warn(self.reader.warnings(), ())
+        if self.options.audio:
+            for stream in self.info.streams:
+                self.writer.write_stream(stream)
+        self.writer.write_metadata(self.info.metadata)
+        with closing(prefetch(self.reader.items(), _READ_AHEAD)) as items:
+            frames = self._frames(items)
+            for chunk in split(frames, self.info.time_base, self.options.gop_seconds):
+                self._encode(chunk)
+        self._write_packets()
+        self.writer.close()
+        _warn(self.reader.warnings(), warned)
+        return EncodeReport(
+            self.writer.frames, self.chunks, self.writer.bytes_written, self.info.width, self.info.height, self.seconds
+        )
+
+    def _frames(self, items: Iterable[Frame | Packet]) -> Iterator[Frame]:
+        for item in items:
+            if isinstance(item, Frame):
+                yield item
+            elif self.options.audio:
+                self.packets.append(item)
+                self.waiting_bytes += len(item.data)
+                if self.waiting_bytes > _PACKET_BYTES:
+                    self._write_packets()
+
+    def _encode(self, chunk: list[Frame]) -> None:
+        """Code a chunk, which is emptied, and write it with the packets that came meanwhile."""
+        pts, duration = tuple(frame.pts for frame in chunk), chunk[-1].duration
+        rgb = np.empty((len(chunk), self.info.height, self.info.width, 3), np.uint8)
+        for row in rgb[::-1]:
+            row[:] = chunk.pop().rgb
+        step = self.options.backbone_interval or interval.choose(rgb)
+        before = self.writer.bytes_written
+        self.writer.write_gop(self.codec.encode(rgb, pts, duration, self.options.quality, step))
+        logger.info(
+            "chunk %d: frames %d to %d, backbone interval %d, %d bytes", self.chunks, self.writer.frames - len(pts),
+            self.writer.frames - 1, step, self.writer.bytes_written - before,
+        )
+        self._write_packets()
+        self.chunks += 1
+        self.seconds += float((pts[-1] + duration - pts[0]) * self.info.time_base)
+        self.progress(Progress(self.writer.frames, self._total(), self.writer.bytes_written, self.seconds))
+
+    def _write_packets(self) -> None:
+        self.writer.write_packets(self.packets)
+        self.packets.clear()
+        self.waiting_bytes = 0
+
+    def _total(self) -> int | None:
+        if self.info.frames:
+            return self.info.frames
+        if self.info.duration and self.info.frame_rate:
+            return round(self.info.duration * self.info.frame_rate)
+        return None
+
+
+def header(info: VideoInfo) -> Header:
+    """What the container keeps of a video's description."""
+    return Header(
+        width=info.width,
+        height=info.height,
+        time_base=info.time_base,
+        frame_rate=info.frame_rate,
+        sample_aspect_ratio=info.sample_aspect_ratio,
+        display_matrix=info.display_matrix,
+        color_primaries=info.color_primaries,
+        color_transfer=info.color_transfer,
+        color_matrix=info.color_matrix,
+        color_range=info.color_range,
+        chroma_location=info.chroma_location,
+        bit_depth=info.bit_depth,
+    )
+
+
+def _warn(lines: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Log the lines that are not known yet; returns all."""
+    said = list(known)
+    for line in lines:
+        if line not in said:
+            logger.warning("%s", line)
+            said.append(line)
+    return said

@@ -1,0 +1,32 @@
+"""The bit plane of a chunk, checked: a Gop's substreams to integers whose digest is the encoder's. Needs no torch."""
+
+from __future__ import annotations
+
+from neurcodec.container import Gop, Header
+from neurcodec.entropy import bitplane
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.errors import DamageError
+
+BLOCK = 16
+"""Pixels of a latent position's side."""
+
+
+def grid(width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of the latent grid."""
+    return -(-height // BLOCK), -(-width // BLOCK)
+
+
+def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
+    """The integers of every frame; DamageError says which chunk does not decode to what was encoded."""
+    place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
+    try:
+        size = grid(header.width, header.height)
+        latents = bitplane.decode(
+            model, dict(gop.substreams), gop.frames, gop.backbone_interval, size, gop.quality
+        )
+    except DamageError as error:
+        raise DamageError(f"{place}: {error}") from None
+    if bitplane.digest(latents) != gop.latents_digest:
+        raise DamageError(f"{place}: its latents differ from the encoder's (digest); the file or the model is damaged")
+    return latents

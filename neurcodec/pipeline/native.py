@@ -1,0 +1,68 @@
+"""The native profile: a chunk's frames to a Gop and back, through coarse codec, bit plane and generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+from neurcodec.coarse.codec import decode_chunk, encode_chunk
+from neurcodec.coarse.model import CoarseCodec
+from neurcodec.container import Gop, Header
+from neurcodec.entropy import bitplane
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.errors import ModelError
+from neurcodec.generator.model import Generator
+from neurcodec.generator.restore import restore
+from neurcodec.pipeline.models import Model
+
+Network = TypeVar("Network", bound=ModelMixin)
+
+
+class NativeCodec:
+    """A model's networks on one device; `diffusion` loads the generator too."""
+
+    def __init__(self, model: Model, device: torch.device, diffusion: bool = False) -> None:
+        self.model = model
+        self.entropy = EntropyModel.load(model.entropy_path)
+        self._coarse = load_network(CoarseCodec, model.folder / "coarse", device)
+        self._generator = load_network(Generator, model.folder / "generator", device) if diffusion else None
+
+    def encode(
+        self, rgb: npt.NDArray[np.uint8], pts: tuple[int, ...], last_duration: int, quality: int, interval: int
+    ) -> Gop:
+        """Code frames uint8 (T, H, W, 3) as one closed GOP."""
+        latents = encode_chunk(self._coarse, rgb, quality, interval, self.entropy.cuts)
+        return Gop(
+            pts=pts,
+            last_duration=last_duration,
+            quality=quality,
+            backbone_interval=interval,
+            substreams=bitplane.encode(self.entropy, latents, quality),
+            latents_digest=bitplane.digest(latents),
+        )
+
+    def decode(self, gop: Gop, latents: list[FrameLatents], header: Header) -> npt.NDArray[np.uint8]:
+        """The pictures uint8 (T, H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
+        with torch.inference_mode():
+            chunk = decode_chunk(self._coarse, latents, gop.quality)
+            frames = restore(self._generator, chunk, gop.quality) if self._generator is not None else chunk.frames
+            pictures = frames[:, :, : header.height, : header.width].mul(255).add_(0.5).clamp_(0, 255)
+            return np.ascontiguousarray(pictures.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+
+
+def load_network(kind: type[Network], folder: Path, device: torch.device) -> Network:
+    """A network from its folder, in float32, for inference; ModelError when the folder does not hold one."""
+    try:
+        network = kind.from_pretrained(folder, low_cpu_mem_usage=False, local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder}: cannot load {kind.__name__}: {' '.join(str(error).split())}") from error
+    module: nn.Module = network
+    module.float().to(device).eval()
+    return network
