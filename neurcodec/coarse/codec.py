@@ -1,0 +1,191 @@
+"""Chunks of frames to integers and back to coarse pictures: I, P and S coding (spec section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurcodec.coarse.model import CoarseCodec, quantiser_step
+from neurcodec.coarse.motion import Field, luma, search_backbone, search_sparse
+from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
+from neurcodec.container import FrameType
+from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order, frame_types, positions
+
+DISTORTION_PER_BIT = 0.134
+"""Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""
+DEAD_ZONE = 0.17
+"""How far above 1/2 the rounding threshold lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseFrame:
+    """One decoded coarse frame, padded to multiples of 16.
+
+    picture: float32 (1, 3, H, W) in 0..1. features: the feature buffer (1, C, H/8, W/8); a sparse frame has the moved
+    buffer of its nearest backbone.
+    """
+
+    type: FrameType
+    picture: Tensor
+    features: Tensor
+
+
+def cut_table(cuts: Sequence[int], channels: int) -> Tensor:
+    """(classes, channels): 1 where a class codes the channel."""
+    return (torch.arange(channels)[None] < torch.tensor(list(cuts))[:, None]).float()
+
+
+def quantise(y: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Round latents (N, C, h, w) with a dead zone and choose each position's class by rate-distortion.
+
+    Returns the classes, int64 (N, h, w), and the integer-valued latents, zero beyond the class's channels.
+    """
+    rounded = torch.sign(y) * torch.floor(y.abs() + 0.5 - DEAD_ZONE)
+    rounded = rounded.clamp(-LATENT_LIMIT, LATENT_LIMIT)
+    gain = (y**2 - (y - rounded) ** 2) / DISTORTION_PER_BIT
+    bits = torch.where(rounded != 0, 4.5 + 2 * torch.log2(rounded.abs().clamp(min=1)), 0.03)
+    table = cut_table(cuts, y.shape[1]).to(y.device)
+    worth = torch.einsum("kc,nchw->nkhw", table, gain - bits)
+    worth[:, 1:] -= 2.0
+    classes = worth.argmax(1)
+    return classes, rounded * table[classes].permute(0, 3, 1, 2)
+
+
+def to_picture(frame: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 (H, W, 3) to float32 (1, 3, H', W') in 0..1, padded by edge replication to multiples of 16."""
+    picture = torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 255
+    height, width = picture.shape[2:]
+    return F.pad(picture, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
+
+
+def to_luma(picture: Tensor) -> NDArray[np.float32]:
+    """The luma plane (H, W) 0..255 of a (1, 3, H, W) picture in 0..1."""
+    return luma(picture[0].permute(1, 2, 0).cpu().numpy() * 255)
+
+
+class Backbone:
+    """The reference state of a chunk: the last backbone's picture, feature buffer and motion."""
+
+    def __init__(self, model: CoarseCodec, quality: int, device: torch.device) -> None:
+        self.model = model
+        self.quality = torch.tensor([float(quality)], device=device)
+        self.picture = torch.zeros(0, device=device)
+        self.features = torch.zeros(0, device=device)
+
+    def predict(self, motion: Field) -> tuple[Tensor, Tensor]:
+        """Prediction and context of a P frame with vectors in quarter pixels."""
+        vectors = torch.from_numpy(motion / 4).float()[None].to(self.picture.device)
+        return overlapped(self.picture, vectors), warp_features(self.features, vectors)
+
+    def decode(self, kind: FrameType, y: NDArray[np.int16], motion: Field | None) -> None:
+        """Rebuild a backbone frame from its integers and make it the reference."""
+        latents = torch.from_numpy(y.astype(np.float32))[None].to(self.quality.device)
+        if kind is FrameType.I:
+            grey = latents.new_full((1, 3, y.shape[1] * BLOCK, y.shape[2] * BLOCK), 0.5)
+            picture, self.features = self.model.intra.synthesise(latents, grey, None, self.quality)
+        else:
+            if motion is None:
+                raise ValueError("a P frame has motion")
+            prediction, context = self.predict(motion)
+            picture, self.features = self.model.inter.synthesise(latents, prediction, context, self.quality)
+        self.picture = picture.clamp(0, 1)
+
+
+def blend_sparse(before: Tensor, after: Tensor, motion: NDArray[np.int64], share: float) -> Tensor:
+    """The coarse picture of an S frame from its two backbones' pictures (1, 3, H, W)."""
+    device = after.device
+    vectors = torch.from_numpy(motion[1:] / 4).float()[None].to(device)
+    mode = torch.from_numpy(motion[0]).to(device)
+    first = overlapped(before, vectors * share)
+    second = overlapped(after, vectors * (share - 1))
+    weight = (mode.float() / 2)[None, None].repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)
+    return first * (1 - weight) + second * weight
+
+
+@torch.inference_mode()
+def encode_chunk(
+    model: CoarseCodec, frames: NDArray[np.uint8], quality: int, interval: int, cuts: Sequence[int]
+) -> list[FrameLatents]:
+    """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order."""
+    device = next(model.parameters()).device
+    types = frame_types(len(frames), interval)
+    places = positions(types)
+    state = Backbone(model, quality, device)
+    weight = 0.37 * float(quantiser_step(state.quality))
+    result: dict[int, FrameLatents] = {}
+    before = np.zeros(0, dtype=np.float32)
+    for index in coding_order(types):
+        picture = to_picture(frames[index], device)
+        current = to_luma(picture)
+        if types[index] is FrameType.S:
+            distance, span = places[index]
+            field, mode = search_sparse(current, before, reference, distance / span, motion, weight)  # noqa: F821
+            result[index] = FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
+            continue
+        if types[index] is FrameType.I:
+            motion = np.zeros((2, picture.shape[2] // BLOCK, picture.shape[3] // BLOCK), dtype=np.int64)
+            y = model.intra.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
+        else:
+            before = to_luma(state.picture)
+            motion = search_backbone(current, before, motion, weight)
+            prediction, context = state.predict(motion)
+            y = model.inter.analyse(picture, prediction, context, state.quality)
+        result[index] = backbone_latents(types[index], motion, *quantise(y, cuts))
+        state.decode(types[index], result[index].y, motion)  # type: ignore[arg-type]
+        reference = to_luma(state.picture)
+    return [result[index] for index in range(len(types))]
+
+
+def backbone_latents(kind: FrameType, motion: Field, classes: Tensor, y: Tensor) -> FrameLatents:
+    """The integers of a backbone frame."""
+    planes = None
+    if kind is FrameType.P:
+        planes = np.concatenate([np.zeros_like(motion[:1]), motion]).astype(np.int16)
+    return FrameLatents(
+        kind, planes, classes[0].cpu().numpy().astype(np.uint8), y[0].cpu().numpy().astype(np.int16)
+    )
+
+
+def sparse_frame(before: CoarseFrame, after: CoarseFrame, motion: NDArray[np.int64], share: float) -> CoarseFrame:
+    """The coarse S frame `share` of the way between two backbones, moved and blended from them."""
+    picture = blend_sparse(before.picture, after.picture, motion, share)
+    vectors = torch.from_numpy(motion[1:] / 4).float()[None].to(picture.device)
+    near, moved = (before, share) if share <= 0.5 else (after, share - 1)
+    return CoarseFrame(FrameType.S, picture, warp_features(near.features, vectors * moved))
+
+
+def decode_chunk(model: CoarseCodec, latents: Sequence[FrameLatents], quality: int) -> Iterator[CoarseFrame]:
+    """Rebuild a chunk's coarse frames from its integers, in display order; two backbones are held at a time."""
+    state = Backbone(model, quality, next(model.parameters()).device)
+    places = positions([frame.type for frame in latents])
+    before: CoarseFrame | None = None
+    waiting: list[int] = []
+    for index, frame in enumerate(latents):
+        if frame.y is None:
+            waiting.append(index)
+            continue
+        with torch.inference_mode():
+            state.decode(frame.type, frame.y, None if frame.motion is None else frame.motion[1:].astype(np.int64))
+            after = CoarseFrame(frame.type, state.picture, state.features)
+        for sparse in waiting:
+            distance, span = places[sparse]
+            motion = latents[sparse].motion
+            if before is None or motion is None:
+                raise ValueError("an S frame stands between two backbones and has motion")
+            with torch.inference_mode():
+                filled = sparse_frame(before, after, motion.astype(np.int64), distance / span)
+            yield filled
+        yield after
+        before, waiting = after, []
+
+
+def to_rgb(picture: Tensor, height: int, width: int) -> NDArray[np.uint8]:
+    """A (1, 3, H', W') picture in 0..1 as uint8 (height, width, 3), cropped."""
+    cropped = picture[0, :, :height, :width].clamp(0, 1).mul(255).add(0.5)
+    return cropped.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()

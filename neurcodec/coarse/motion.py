@@ -1,0 +1,140 @@
+"""Motion search of the encoder: block vectors by rate-distortion over candidates (DESIGN section 4.1).
+
+Each candidate field is tried for all blocks at once: warp the reference, sum the absolute differences per block,
+add the vectors' estimated bits, keep what is cheaper. Candidates are dense optical flow (DIS), zero, the frame's
+dominant vector, the field of the frame before, neighbours, and small steps. Decoders never run any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from neurcodec.coarse.warp import BLOCK
+from neurcodec.entropy.bitplane import MOTION_LIMIT
+
+Plane = NDArray[np.float32]
+Field = NDArray[np.int64]
+"""Vectors (2, h, w) in quarter pixels."""
+
+Evaluate = Callable[[Field], tuple[NDArray[np.float32], NDArray[np.int64]]]
+
+
+def luma(rgb: NDArray[np.uint8] | Plane) -> Plane:
+    """BT.601 luma 0..255 of an RGB picture (H, W, 3)."""
+    return cv2.cvtColor(np.ascontiguousarray(rgb, dtype=np.float32), cv2.COLOR_RGB2GRAY)
+
+
+def block_sum(values: Plane) -> Plane:
+    """Sums over 16x16 blocks."""
+    height, width = values.shape
+    rows = np.add.reduceat(values, np.arange(0, height, BLOCK), axis=0)
+    return np.add.reduceat(rows, np.arange(0, width, BLOCK), axis=1)
+
+
+def shifted(reference: Plane, field: NDArray[np.float64]) -> Plane:
+    """The reference moved by block vectors (2, h, w) in pixels, bilinear, edges replicated."""
+    height, width = reference.shape
+    spread = field.astype(np.float32).repeat(BLOCK, 1).repeat(BLOCK, 2)
+    spread[0] += np.arange(width, dtype=np.float32)
+    spread[1] += np.arange(height, dtype=np.float32)[:, None]
+    return cv2.remap(reference, spread[0], spread[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def flow_candidate(current: Plane, reference: Plane) -> Field:
+    """Block medians of dense inverse search flow from `current` to `reference`, in quarter pixels."""
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = dis.calc(current.astype(np.uint8), reference.astype(np.uint8), None)
+    height, width = current.shape
+    blocks = flow.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 2).transpose(4, 0, 2, 1, 3)
+    median = np.median(blocks.reshape(2, height // BLOCK, width // BLOCK, -1), axis=-1)
+    return np.clip(np.rint(median * 4), -MOTION_LIMIT, MOTION_LIMIT).astype(np.int64)
+
+
+def vector_bits(field: Field, expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A rough count of the bits that vectors cost, given what their neighbourhood makes expect."""
+    distance = np.abs(field - expected)
+    return np.asarray((1.8 * np.log2(1 + distance) + (distance >= 0.5)).sum(0))
+
+
+class Search:
+    """Keeps the cheapest vector and mode per block among the fields offered."""
+
+    def __init__(self, evaluate: Evaluate, weight: float, first: Field) -> None:
+        self.evaluate, self.weight = evaluate, weight
+        self.field = first.copy()
+        self.error, self.mode = evaluate(first)
+
+    def expected(self) -> NDArray[np.float64]:
+        """The mean of each block's four neighbours."""
+        padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+        return np.asarray(around / 4)
+
+    def offer(self, field: Field) -> None:
+        """Take each block's vector from `field` where that is cheaper."""
+        field = np.clip(field, -MOTION_LIMIT, MOTION_LIMIT)
+        expected = self.expected()
+        error, mode = self.evaluate(field)
+        before = self.error + self.weight * vector_bits(self.field, expected)
+        better = error + self.weight * vector_bits(field, expected) < before
+        self.field = np.where(better, field, self.field)
+        self.error = np.where(better, error, self.error)
+        self.mode = np.where(better, mode, self.mode)
+
+    def dominant(self) -> Field:
+        """The median vector everywhere."""
+        median = np.median(self.field.reshape(2, -1), axis=1).astype(np.int64)
+        return np.broadcast_to(median[:, None, None], self.field.shape)
+
+    def refine(self, rounds: tuple[int, ...]) -> None:
+        """Offer the neighbours' vectors and steps of the given sizes (quarter pixels)."""
+        for size in rounds:
+            padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+            for row, column in ((0, 1), (2, 1), (1, 0), (1, 2)):
+                height, width = self.field.shape[1:]
+                self.offer(padded[:, row : row + height, column : column + width])
+            self.offer(np.rint(self.expected()).astype(np.int64))
+            for step in ((size, 0), (-size, 0), (0, size), (0, -size)):
+                self.offer(self.field + np.array(step)[:, None, None])
+
+
+def search_backbone(current: Plane, reference: Plane, previous: Field, weight: float) -> Field:
+    """Vectors of a P frame. weight: absolute difference (0..255 per pixel, summed) that one bit is worth."""
+    def evaluate(field: Field) -> tuple[Plane, NDArray[np.int64]]:
+        error = block_sum(np.abs(shifted(reference, field / 4) - current))
+        return error, np.zeros(error.shape, dtype=np.int64)
+
+    search = Search(evaluate, weight, np.zeros_like(previous))
+    search.offer(flow_candidate(current, reference))
+    search.offer(previous)
+    search.offer(search.dominant())
+    search.refine((4, 2, 1))
+    return search.field
+
+
+def search_sparse(
+    current: Plane, before: Plane, after: Plane, share: float, predicted: Field, weight: float
+) -> tuple[Field, NDArray[np.int64]]:
+    """Vectors and modes of an S frame between two backbones, `share` of the way from the first to the second.
+
+    A vector is the displacement from the second backbone to the first, followed linearly: the block is predicted from
+    `before` at + share * vector (mode 0), from `after` at - (1 - share) * vector (mode 2), or from both (mode 1).
+    """
+    def evaluate(field: Field) -> tuple[Plane, NDArray[np.int64]]:
+        first = shifted(before, field * (share / 4))
+        second = shifted(after, field * ((share - 1) / 4))
+        errors = np.stack([
+            block_sum(np.abs(picture - current)) for picture in (first, (first + second) / 2, second)
+        ])
+        errors[0] += 2 * weight
+        errors[2] += 2 * weight
+        return errors.min(0), errors.argmin(0)
+
+    search = Search(evaluate, weight, predicted)
+    search.offer(np.zeros_like(predicted))
+    search.refine((2, 1))
+    return search.field, search.mode

@@ -1,0 +1,272 @@
+"""A chunk's bit plane (spec section 6.5): its frames' integers, to and from the range-coded substreams."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurcodec.container import FrameType, Substream
+from neurcodec.entropy.model import MODES, EntropyModel
+from neurcodec.entropy.prior import Array, PriorState
+from neurcodec.entropy.rangecoder import ESCAPE_BITS, Decoder, Encoder
+from neurcodec.errors import DamageError
+
+MOTION_LIMIT = 511
+"""Largest motion vector component, in quarter pixels."""
+
+LATENT_LIMIT = 32000
+"""Largest latent."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLatents:
+    """The integers of one frame on the latent grid (h, w).
+
+    motion: int16 (3, h, w): mode, dx, dy in quarter pixels; None for I. classes: uint8 (h, w) and y: int16 (C, h, w),
+    where a position's class says how many leading channels are coded, the others being zero; None for S.
+    """
+
+    type: FrameType
+    motion: NDArray[np.int16] | None
+    classes: NDArray[np.uint8] | None
+    y: NDArray[np.int16] | None
+
+
+def frame_types(frames: int, interval: int) -> list[FrameType]:
+    """Types of a chunk's frames in display order: I first, a backbone P every `interval` frames and at the end."""
+    types = [FrameType.P if i % interval == 0 or i == frames - 1 else FrameType.S for i in range(frames)]
+    types[0] = FrameType.I
+    return types
+
+
+def coding_order(types: Sequence[FrameType]) -> list[int]:
+    """Display indexes in coding order: each backbone, then the sparse frames before it."""
+    order: list[int] = []
+    waiting: list[int] = []
+    for index, kind in enumerate(types):
+        if kind is FrameType.S:
+            waiting.append(index)
+        else:
+            order += [index, *waiting]
+            waiting = []
+    return order
+
+
+def digest(frames: Sequence[FrameLatents]) -> bytes:
+    """First 8 bytes of the SHA-256 of all integers: display order, each as int16 little-endian in raster order."""
+    total = hashlib.sha256()
+    for frame in frames:
+        for plane in (frame.motion, frame.classes, frame.y):
+            if plane is not None:
+                total.update(plane.astype("<i2").tobytes())
+    return total.digest()[:8]
+
+
+class SymbolCoder:
+    """Codes one frame's planes with a prior; an encoder and a decoder share every step but the last.
+
+    With `planes` given it writes them to an `Encoder`; without, it reads from a `Decoder`.
+    """
+
+    def __init__(self, model: EntropyModel, coder: Encoder | Decoder) -> None:
+        self.model, self.coder = model, coder
+
+    def code(
+        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int,
+        planes: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Code classes (h, w) and values (K, h, w); `cuts` is the number of coded channels by class."""
+        state = PriorState(self.model.priors[prior], context)
+        for number in range(4):
+            rows, columns = state.start_pass(number)
+            classes = self.classes(state, len(cuts), None if planes is None else planes[0][rows, columns])
+            mean, tables = state.value_tables(classes)
+            coded = np.arange(mean.shape[1]) < cuts[classes][:, None]
+            values = np.zeros_like(mean)
+            wanted = planes[1][:, rows, columns].T[coded] if planes is not None else None
+            values[coded] = self.residuals(tables[coded], mean[coded], wanted)
+            if np.abs(values).max(initial=0) > limit:
+                raise DamageError("a decoded symbol is out of range; the file is damaged")
+            state.put(rows, columns, classes, values)
+        return state.classes, state.values
+
+    def classes(
+        self, state: PriorState, count: int, wanted: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """Code the class symbols of a pass; with a single class nothing is coded."""
+        tables = state.class_tables()
+        if count == 1:
+            return np.zeros(len(tables), dtype=np.int64)
+        models = self.model.class_models[count]
+        if isinstance(self.coder, Decoder):
+            return self.coder.symbols(tables, models)
+        if wanted is None:
+            raise ValueError("an encoder needs the symbols")
+        self.coder.symbols(wanted, tables, models)
+        return wanted
+
+    def residuals(
+        self, tables: NDArray[np.int64], mean: NDArray[np.int64], wanted: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """Code value symbols as residuals to their means; what a table does not reach is escaped."""
+        sizes = np.array([len(table) for table in self.model.tables.value])
+        reach = sizes[tables] // 2 - 1
+        if isinstance(self.coder, Encoder):
+            if wanted is None:
+                raise ValueError("an encoder needs the symbols")
+            residual = wanted - mean
+            escaped = np.abs(residual) > reach
+            self.coder.symbols(np.where(escaped, 2 * reach + 1, residual + reach), tables, self.model.value_models)
+            for value, edge in zip(residual[escaped], reach[escaped], strict=True):
+                write_escape(self.coder, int(value), int(edge))
+            return wanted
+        symbols = self.coder.symbols(tables, self.model.value_models)
+        residual = symbols - reach
+        for index in np.flatnonzero(symbols == 2 * reach + 1):
+            residual[index] = read_escape(self.coder, int(reach[index]))
+        return mean + residual
+
+
+def write_escape(coder: Encoder, residual: int, reach: int) -> None:
+    """An escaped residual: sign, bit length of the excess (4 bits), then its bits below the highest."""
+    excess = abs(residual) - reach
+    coder.bits(int(residual < 0), 1)
+    coder.bits(excess.bit_length() - 1, 4)
+    coder.bits(excess, excess.bit_length() - 1)
+
+
+def read_escape(coder: Decoder, reach: int) -> int:
+    """The inverse of `write_escape`."""
+    negative = coder.bits(1)
+    length = coder.bits(4)
+    magnitude = reach + ((1 << length) | coder.bits(length))
+    return -magnitude if negative else magnitude
+
+
+def plane(value: float, grid: tuple[int, int]) -> Array:
+    """A constant context plane (1, h, w)."""
+    return np.full((1, *grid), float(value))
+
+
+class ChunkCoder:
+    """Walks a chunk in coding order, with the contexts that each frame's prior may read (spec section 6.5)."""
+
+    def __init__(
+        self, model: EntropyModel, coders: dict[Substream, Encoder] | dict[Substream, Decoder],
+        grid: tuple[int, int], quality: int,
+    ) -> None:
+        self.model, self.grid = model, grid
+        self.coders = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
+        self.quality = plane(quality, grid)
+        self.latents = (
+            np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64)
+        )
+        self.motion = np.zeros((2, *grid), dtype=np.int64)
+        self.sparse = np.zeros((3, *grid), dtype=np.int64)
+
+    def scaled(self, values: NDArray[np.int64], prior: str) -> Array:
+        """Symbols as context planes: clamped to 8 bits, in the units of a prior's input."""
+        return np.clip(values, -127, 127).astype(np.float64) * (1 << self.model.priors[prior].shift)
+
+    def frame(self, kind: FrameType, distance: int, span: int, given: FrameLatents | None) -> FrameLatents:
+        """Code one frame; `distance` frames after the backbone before it, `span` between its two backbones."""
+        if kind is FrameType.S:
+            return self.sparse_frame(distance, span, given)
+        motion = None
+        if kind is FrameType.P:
+            context = np.concatenate([
+                self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)
+            ])
+            planes = None
+            if given is not None and given.motion is not None:
+                planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
+            mode, self.motion = self.coders[Substream.MOTION].code(
+                "motion_p", context, np.array([2]), MOTION_LIMIT, planes
+            )
+            self.sparse = np.zeros_like(self.sparse)
+            motion = np.concatenate([mode[None], self.motion]).astype(np.int16)
+        self.latents = self.backbone_latents(kind, given)
+        classes, y = self.latents
+        return FrameLatents(kind, motion, classes.astype(np.uint8), y.astype(np.int16))
+
+    def backbone_latents(
+        self, kind: FrameType, given: FrameLatents | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Code the latents of an I or P frame."""
+        planes = None
+        if given is not None and given.classes is not None and given.y is not None:
+            planes = given.classes.astype(np.int64), given.y.astype(np.int64)
+        cuts = np.array(self.model.cuts)
+        if kind is FrameType.I:
+            return self.coders[Substream.LATENTS_I].code("latents_i", self.quality, cuts, LATENT_LIMIT, planes)
+        classes, y = self.latents
+        context = np.concatenate([
+            self.scaled(y, "latents_p"), 16.0 * classes[None], self.scaled(self.motion, "latents_p"), self.quality
+        ])
+        return self.coders[Substream.LATENTS_P].code("latents_p", context, cuts, LATENT_LIMIT, planes)
+
+    def sparse_frame(self, distance: int, span: int, given: FrameLatents | None) -> FrameLatents:
+        """Code the motion of an S frame, given that of the backbone after it and of the S frame before it."""
+        context = np.concatenate([
+            self.scaled(self.motion, "motion_s"), 64.0 * self.sparse[:1], self.scaled(self.sparse[1:], "motion_s"),
+            self.quality, plane(64 * distance // span, self.grid),
+        ])
+        planes = None
+        if given is not None and given.motion is not None:
+            planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
+        mode, vectors = self.coders[Substream.MOTION].code(
+            "motion_s", context, np.full(MODES, 2), MOTION_LIMIT, planes
+        )
+        self.sparse = np.concatenate([mode[None], vectors])
+        return FrameLatents(FrameType.S, self.sparse.astype(np.int16), None, None)
+
+
+def positions(types: Sequence[FrameType]) -> list[tuple[int, int]]:
+    """For each frame: how many frames after the backbone before it, and how far apart its two backbones are."""
+    backbones = [index for index, kind in enumerate(types) if kind is not FrameType.S]
+    result = []
+    for index in range(len(types)):
+        before = max((b for b in backbones if b < index), default=index)
+        after = min(b for b in backbones if b >= index)
+        result.append((index - before, max(1, after - before)))
+    return result
+
+
+def code_chunk(coder: ChunkCoder, types: Sequence[FrameType], given: Sequence[FrameLatents] | None) -> list[FrameLatents]:
+    """Code all frames of a chunk; returned in display order."""
+    places = positions(types)
+    frames: dict[int, FrameLatents] = {}
+    for index in coding_order(types):
+        frames[index] = coder.frame(types[index], *places[index], given[index] if given is not None else None)
+    return [frames[index] for index in range(len(types))]
+
+
+STREAMS = (Substream.MOTION, Substream.LATENTS_I, Substream.LATENTS_P)
+
+
+def encode(model: EntropyModel, frames: Sequence[FrameLatents], quality: int) -> dict[Substream, bytes]:
+    """Range-code a chunk's integers (display order) at a quality 0..63; empty substreams are left out."""
+    first = frames[0].classes
+    if first is None:
+        raise ValueError("a chunk starts with an I frame")
+    coders = {stream: Encoder() for stream in STREAMS}
+    grid = (first.shape[0], first.shape[1])
+    code_chunk(ChunkCoder(model, coders, grid, quality), [frame.type for frame in frames], frames)
+    streams = {stream: coder.finish() for stream, coder in coders.items()}
+    return {stream: data for stream, data in streams.items() if data}
+
+
+def decode(
+    model: EntropyModel, streams: dict[Substream, bytes], frames: int, interval: int, grid: tuple[int, int],
+    quality: int,
+) -> list[FrameLatents]:
+    """Decode a chunk of `frames` frames on a latent grid (h, w); DamageError when the substreams do not fit it."""
+    coders = {stream: Decoder(streams.get(stream, b"")) for stream in STREAMS}
+    latents = code_chunk(ChunkCoder(model, coders, grid, quality), frame_types(frames, interval), None)
+    for coder in coders.values():
+        coder.finish()
+    return latents

@@ -1,0 +1,108 @@
+"""The range coder (spec section 6.1): constriction's queue coder with our integer tables, and raw bits.
+
+64-bit state, 32-bit words, 24-bit probabilities. Symbols of one call are coded table by table (ascending table
+index), within a table in the order given; so a call costs one library call per table in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from neurcodec.entropy.tables import Ints
+from neurcodec.errors import DamageError
+
+Categorical = constriction.stream.model.Categorical
+ESCAPE_BITS = 16
+"""Most bits of an escaped residual's excess."""
+
+
+def exact_model(frequencies: Ints) -> object:
+    """The constriction model that codes exactly these integer frequencies (sum 2^24, each at least 1)."""
+    return Categorical((frequencies - 1).astype(np.float64), perfect=False)
+
+
+BIT = exact_model(np.array([1 << 23, 1 << 23], dtype=np.int64))
+
+
+class ModelCache:
+    """Tables as constriction models, built when first used."""
+
+    def __init__(self, tables: Callable[[int], Ints]) -> None:
+        self.tables = tables
+        self.models: dict[int, object] = {}
+
+    def __getitem__(self, index: int) -> object:
+        if index not in self.models:
+            self.models[index] = exact_model(self.tables(index))
+        return self.models[index]
+
+
+def grouped(indexes: Ints) -> tuple[NDArray[np.intp], list[tuple[int, int, int]]]:
+    """The coding order of symbols with these table indexes, and its runs as (table, start, stop)."""
+    order = np.argsort(indexes, kind="stable")
+    sorted_indexes = indexes[order]
+    starts = np.flatnonzero(np.r_[True, sorted_indexes[1:] != sorted_indexes[:-1]]) if len(order) else []
+    bounds = [*starts, len(order)]
+    return order, [(int(sorted_indexes[a]), int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+class Encoder:
+    """Codes symbols into bytes."""
+
+    def __init__(self) -> None:
+        self.coder = constriction.stream.queue.RangeEncoder()
+
+    def symbols(self, symbols: Ints, indexes: Ints, models: ModelCache) -> None:
+        """Code symbols (each in its table's support), grouped by table."""
+        order, runs = grouped(indexes)
+        ordered = symbols[order].astype(np.int32)
+        for table, start, stop in runs:
+            self.coder.encode(ordered[start:stop], models[table])
+
+    def bits(self, value: int, count: int) -> None:
+        """Code `count` equiprobable bits of a value, highest first."""
+        digits = [(value >> position) & 1 for position in reversed(range(count))]
+        if digits:
+            self.coder.encode(np.array(digits, dtype=np.int32), BIT)
+
+    def finish(self) -> bytes:
+        """The substream: little-endian words without the zero bytes at the end, which a reader supplies."""
+        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+class Decoder:
+    """Decodes what `Encoder` coded; reads zeros past the end, as the encoder's trimming wants."""
+
+    def __init__(self, data: bytes) -> None:
+        words = np.frombuffer(data + bytes(-len(data) % 4), dtype="<u4").astype(np.uint32)
+        self.words = len(words)
+        self.coder = constriction.stream.queue.RangeDecoder(words)
+
+    def symbols(self, indexes: Ints, models: ModelCache) -> Ints:
+        """Decode one symbol per table index."""
+        order, runs = grouped(indexes)
+        ordered = np.empty(len(order), dtype=np.int64)
+        try:
+            for table, start, stop in runs:
+                ordered[start:stop] = self.coder.decode(models[table], stop - start)
+        except AssertionError as error:
+            raise DamageError("range-coded substream is not decodable; the file is damaged") from error
+        symbols = np.empty(len(order), dtype=np.int64)
+        symbols[order] = ordered
+        return symbols
+
+    def bits(self, count: int) -> int:
+        """Decode `count` equiprobable bits, highest first."""
+        value = 0
+        for digit in self.coder.decode(BIT, count) if count else ():
+            value = 2 * value + int(digit)
+        return value
+
+    def finish(self) -> None:
+        """Check that the substream is used up: what is left unread is damage."""
+        if not self.coder.maybe_exhausted():
+            raise DamageError("range-coded substream has bytes left over; the file is damaged")

@@ -1,0 +1,69 @@
+"""One-step restoration of a chunk's coarse frames, a group at a time (spec section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.generator.diffusion import scheduler, terminal_noise
+from neurcodec.generator.model import Condition, FrameKind, Generator, State
+
+GROUP = 4
+"""Frames refined jointly; groups are counted from the chunk's first frame."""
+
+
+def working_type(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes it fast, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+@torch.inference_mode()
+def refine(
+    generator: Generator, group: list[CoarseFrame], condition: Condition, state: State | None
+) -> tuple[Tensor, State]:
+    """One diffusion step over a group: pictures (N, 3, H, W) in about 0..1, and the diffusion buffer."""
+    coarse = torch.cat([frame.picture for frame in group])
+    device = coarse.device
+    noise = terminal_noise(*coarse.shape[2:]).to(device).expand_as(coarse)
+    timestep = int(scheduler().timesteps[0])
+    features = torch.cat([frame.features for frame in group])
+    with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):
+        x0, state = generator(
+            coarse.contiguous(memory_format=torch.channels_last), noise, torch.full((len(group),), timestep, device=device),
+            condition, features, len(group), state,
+        )
+    step = scheduler().step(x0.float() * 2 - 1, timestep, noise * scheduler().init_noise_sigma)
+    return (step.prev_sample + 1) / 2, state
+
+
+def restore(
+    generator: Generator, frames: Iterable[CoarseFrame], quality: float, height: int, width: int,
+    kinds: Iterable[FrameKind] | None = None, scale: float = 1.0,
+) -> Iterator[NDArray[np.uint8]]:
+    """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
+
+    quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
+    """
+    source = iter(frames)
+    given = iter(kinds) if kinds is not None else None
+    state: State | None = None
+    while group := list(islice(source, GROUP)):
+        device = group[0].picture.device
+        names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
+        condition = Condition(
+            torch.tensor([int(name) for name in names], device=device),
+            torch.full((len(group),), float(quality), device=device),
+            torch.full((len(group),), float(scale), device=device),
+        )
+        pictures, state = refine(generator, group, condition, state)
+        for picture in pictures:
+            yield to_rgb(picture[None], height, width)
