@@ -11,7 +11,6 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.entropy.model import MODES, EntropyModel
 from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tables
 from neurcodec.generator.model import Generator
-from neurcodec.training.coarse import CUTS, latent_priors
 from neurcodec.training.prior import PriorNet
 
 
@@ -36,19 +35,8 @@ def write_model(
     """Write the parts that are given; the others stay as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     if codec is not None:
-        codec.to(torch.bfloat16).save_pretrained(folder / "coarse")
+        codec.bfloat16().save_pretrained(folder / "coarse")
     if generator is not None:
-        generator.to(torch.bfloat16).save_pretrained(folder / "generator")
+        generator.bfloat16().save_pretrained(folder / "generator")
     if entropy is not None:
         entropy.save(folder / "entropy.safetensors")
-
-
-def write_tiny_model(folder: Path, seed: int = 0) -> None:
-    """Write a complete model of small random networks: the same code paths in little time, for tests and vectors."""
-    torch.manual_seed(seed)
-    codec = CoarseCodec(luma=12, chroma=2, width=8, features=8, analysis_blocks=1, synthesis_blocks=1)
-    generator = Generator(widths=(8, 16, 16), blocks=(1, 1, 1), feature_channels=8, token_channels=16, embedding=16)
-    cuts = (0, 1, 3, 8, 16)
-    channels = len(codec.intra.basis)
-    priors = {**latent_priors(channels, 8, cuts), **motion_priors(8)}
-    write_model(folder, codec, generator, entropy_model(priors, cuts))  # type: ignore[arg-type]
