@@ -8,9 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from neurcodec.container import Gop, Packet, Reader
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
@@ -25,11 +22,10 @@ from neurcodec.pipeline.threads import Sink, prefetch
 logger = logging.getLogger(__name__)
 
 _READ_AHEAD = 3  # chunks of integers, and packets
-_WRITE_BEHIND = 1  # chunks of pictures, and packets
+_WRITE_BEHIND = 16  # frames and packets
 
 
 _Integers = tuple[Gop, list[FrameLatents]]
-_Pictures = tuple[Gop, npt.NDArray[np.uint8]]
 
 
 def decode_file(
@@ -76,14 +72,15 @@ class _Job:
         info = video_info(self.reader)
         with (
             VideoWriter(target, info, self.options.video_codec, options) as writer,
-            Sink[_Pictures | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
+            Sink[Frame | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
             closing(prefetch(self._read(), _READ_AHEAD)) as items,
         ):
             for item in items:
                 if isinstance(item, Packet):
                     sink.put(item)
-                else:
-                    sink.put((item[0], self.codec.decode(*item, self.reader.header)))
+                    continue
+                for frame in self._pictures(*item):
+                    sink.put(frame)
         for line in writer.warnings():
             logger.warning("%s", line)
         if not self.frames:
@@ -113,22 +110,24 @@ class _Job:
                     raise
                 self.lost.append(str(error))
 
-    def _write(self, writer: VideoWriter, item: _Pictures | Packet) -> None:
+    def _pictures(self, gop: Gop, integers: list[FrameLatents]) -> Iterator[Frame]:
+        """In the main thread: a chunk's frames with their times."""
+        ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
+        pictures = self.codec.decode(gop, integers, self.reader.header)
+        for rgb, pts, end in zip(pictures, gop.pts, ends, strict=True):
+            yield Frame(rgb, pts, end - pts)
+        self.chunks += 1
+        self.bytes += sum(map(len, gop.substreams.values()))
+
+    def _write(self, writer: VideoWriter, item: Frame | Packet) -> None:
         """In the writing thread."""
         if isinstance(item, Packet):
             writer.write_packet(item)
-            self.bytes += len(item.data)
             return
-        gop, rgb = item
-        time_base = self.reader.header.time_base
-        ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
-        self.bytes += sum(map(len, gop.substreams.values()))
-        self.chunks += 1
-        for picture, pts, end in zip(rgb, gop.pts, ends, strict=True):
-            writer.write(Frame(picture, pts, end - pts))
-            self.frames += 1
-            self.seconds += float((end - pts) * time_base)
-            self.progress(Progress(self.frames, self.total, self.bytes, self.seconds))
+        writer.write(item)
+        self.frames += 1
+        self.seconds += float(item.duration * self.reader.header.time_base)
+        self.progress(Progress(self.frames, self.total, self.bytes, self.seconds))
 
 
 def video_info(reader: Reader) -> VideoInfo:

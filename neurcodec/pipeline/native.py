@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from neurcodec.coarse.codec import decode_chunk, encode_chunk
+from neurcodec.coarse.codec import decode_chunk, encode_chunk, to_rgb
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.container import Gop, Header
 from neurcodec.entropy import bitplane
@@ -48,21 +49,26 @@ class NativeCodec:
             latents_digest=bitplane.digest(latents),
         )
 
-    def decode(self, gop: Gop, latents: list[FrameLatents], header: Header) -> npt.NDArray[np.uint8]:
-        """The pictures uint8 (T, H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
-        with torch.inference_mode():
-            chunk = decode_chunk(self._coarse, latents, gop.quality)
-            frames = restore(self._generator, chunk, gop.quality) if self._generator is not None else chunk.frames
-            pictures = frames[:, :, : header.height, : header.width].mul(255).add_(0.5).clamp_(0, 255)
-            return np.ascontiguousarray(pictures.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+    def decode(
+        self, gop: Gop, latents: Sequence[FrameLatents], header: Header
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
+        frames = decode_chunk(self._coarse, latents, gop.quality)
+        if self._generator is not None:
+            yield from restore(self._generator, frames, gop.quality, header.height, header.width)
+            return
+        for frame in frames:
+            yield to_rgb(frame.picture, header.height, header.width)
 
 
 def load_network(kind: type[Network], folder: Path, device: torch.device) -> Network:
     """A network from its folder, in float32, for inference; ModelError when the folder does not hold one."""
     try:
-        network = kind.from_pretrained(folder, low_cpu_mem_usage=False, local_files_only=True, use_safetensors=True)
+        network = kind.from_pretrained(
+            folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True, use_safetensors=True
+        )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: cannot load {kind.__name__}: {' '.join(str(error).split())}") from error
     module: nn.Module = network
-    module.float().to(device).eval()
+    module.to(device).eval()
     return network
