@@ -144,6 +144,7 @@ class Reader:
     def _open(self) -> tuple[Header, ModelInfo, dict[bytes, bytes]]:
         """HEAD, MODL and their payloads; when salvaging, from wherever in the file they or their copies are."""
         found: dict[bytes, Chunk] = {}
+        chain = self._chain
         for kind in (tables.HEAD, tables.MODL):
             chunk = self._search(kind) if self.salvage else self._read()
             if chunk is None or chunk.type.upper() != kind or (chunk.type != kind and not self.salvage):
@@ -153,6 +154,7 @@ class Reader:
             found[kind] = chunk
         if self.salvage:
             self._source.seek(min(chunks.PREAMBLE_BYTES, self._source.size or 0))
+            self._chain = chain
         header = payloads.unpack_header(found[tables.HEAD].cursor(self.limits))
         model = payloads.unpack_model(found[tables.MODL].cursor(self.limits))
         return header, model, {kind: chunk.payload for kind, chunk in found.items()}
@@ -296,7 +298,7 @@ class Reader:
             raise cursor.damage(f"says {end['frames']} frames where {self._frame} are")
         if self._source.read(1):
             raise cursor.damage("there are bytes after the end chunk")
-        if self._sought or self.salvage:
+        if self._sought or self.losses or self.gaps:
             return
         if end["chunks"] != len(self.entries):
             raise cursor.damage(f"says {end['chunks']} chunks where {len(self.entries)} are")

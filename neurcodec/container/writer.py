@@ -34,9 +34,9 @@ class Writer:
         self._end_pts: int | None = None
         self._packets_written = False
         self._time_base = header.time_base
-        self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
         payloads.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
+        self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
         preamble = pack_preamble()
         file.write(preamble)
         self._offset = len(preamble)
