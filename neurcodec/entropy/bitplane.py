@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,22 @@ def digest(frames: Sequence[FrameLatents]) -> bytes:
     return total.digest()[:8]
 
 
+Planes = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""One frame's symbols for one prior: classes (h, w) and values (K, h, w)."""
+
+
+class PlaneCoder(Protocol):
+    """Codes one frame's planes with the named prior, or records them."""
+
+    def code(
+        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None
+    ) -> Planes:
+        """Code classes and values; `cuts` is the number of coded channels by class, `limit` bounds the values."""
+        ...
+
+
 class SymbolCoder:
-    """Codes one frame's planes with a prior; an encoder and a decoder share every step but the last.
+    """Range-codes planes; an encoder and a decoder share every step but the last.
 
     With `planes` given it writes them to an `Encoder`; without, it reads from a `Decoder`.
     """
@@ -76,10 +91,9 @@ class SymbolCoder:
         self.model, self.coder = model, coder
 
     def code(
-        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int,
-        planes: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Code classes (h, w) and values (K, h, w); `cuts` is the number of coded channels by class."""
+        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None
+    ) -> Planes:
+        """See `PlaneCoder.code`; DamageError when a decoded value is out of range."""
         state = PriorState(self.model.priors[prior], context)
         for number in range(4):
             rows, columns = state.start_pass(number)
@@ -156,11 +170,9 @@ class ChunkCoder:
     """Walks a chunk in coding order, with the contexts that each frame's prior may read (spec section 6.5)."""
 
     def __init__(
-        self, model: EntropyModel, coders: dict[Substream, Encoder] | dict[Substream, Decoder],
-        grid: tuple[int, int], quality: int,
+        self, model: EntropyModel, coders: Mapping[Substream, PlaneCoder], grid: tuple[int, int], quality: int
     ) -> None:
-        self.model, self.grid = model, grid
-        self.coders = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
+        self.model, self.coders, self.grid = model, coders, grid
         self.quality = plane(quality, grid)
         self.latents = (
             np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64)
@@ -195,7 +207,7 @@ class ChunkCoder:
 
     def backbone_latents(
         self, kind: FrameType, given: FrameLatents | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> Planes:
         """Code the latents of an I or P frame."""
         planes = None
         if given is not None and given.classes is not None and given.y is not None:
@@ -255,7 +267,8 @@ def encode(model: EntropyModel, frames: Sequence[FrameLatents], quality: int) ->
         raise ValueError("a chunk starts with an I frame")
     coders = {stream: Encoder() for stream in STREAMS}
     grid = (first.shape[0], first.shape[1])
-    code_chunk(ChunkCoder(model, coders, grid, quality), [frame.type for frame in frames], frames)
+    planes = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
+    code_chunk(ChunkCoder(model, planes, grid, quality), [frame.type for frame in frames], frames)
     streams = {stream: coder.finish() for stream, coder in coders.items()}
     return {stream: data for stream, data in streams.items() if data}
 
@@ -266,7 +279,8 @@ def decode(
 ) -> list[FrameLatents]:
     """Decode a chunk of `frames` frames on a latent grid (h, w); DamageError when the substreams do not fit it."""
     coders = {stream: Decoder(streams.get(stream, b"")) for stream in STREAMS}
-    latents = code_chunk(ChunkCoder(model, coders, grid, quality), frame_types(frames, interval), None)
+    planes = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
+    latents = code_chunk(ChunkCoder(model, planes, grid, quality), frame_types(frames, interval), None)
     for coder in coders.values():
         coder.finish()
     return latents

@@ -23,7 +23,7 @@ MODES = 3
 """Motion classes: predict an S frame from the backbone before (0), both (1), or after (2)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EntropyModel:
     """Tables, priors and `cuts`: how many leading latent channels each class codes (ascending, from 0)."""
 

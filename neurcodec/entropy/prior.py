@@ -42,7 +42,7 @@ def neighbourhoods(planes: Array, rows: NDArray[np.intp], columns: NDArray[np.in
     """The 3x3 surroundings (zero outside) of positions: planes (C, h, w) to (positions, C * 9)."""
     padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)))
     taps = [padded[:, rows + dy, columns + dx] for dy in range(3) for dx in range(3)]
-    return np.stack(taps, -1).transpose(1, 0, 2).reshape(len(rows), -1)
+    return np.stack(taps, -1).transpose(1, 0, 2).reshape(len(rows), 9 * len(planes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,9 @@ def latent_context(y: Tensor, classes: Tensor, vectors: Tensor, quality: Tensor)
 class ClipSampler:
     """Random crops of short chains of frames from the sources of `training.pairs`."""
 
-    def __init__(self, folders: list[Path], seed: int) -> None:
+    def __init__(self, folders: list[Path], seed: int, spacings: tuple[int, ...] = (1, 2, 3, 3, 4)) -> None:
         self.random = np.random.default_rng(seed)
+        self.spacings = spacings
         self.entries = [(folder, entry) for folder in folders for entry in json.loads((folder / "index.json").read_text())]
         weights = np.array([min(entry["frames"], 12) for _, entry in self.entries], dtype=np.float64)
         self.weights = weights / weights.sum()
@@ -77,7 +78,7 @@ class ClipSampler:
             if min(entry["height"], entry["width"]) >= size:
                 break
         clip = np.load(folder / entry["file"], mmap_mode="r")
-        spacing = self.random.choice((1, 2, 3, 3, 4))
+        spacing = self.random.choice(self.spacings)
         start = self.random.integers(max(1, entry["frames"] - spacing * (frames - 1)))
         top, left = (self.random.integers(entry[side] - size + 1) for side in ("height", "width"))
         numbers = [min(start + i * spacing, entry["frames"] - 1) for i in range(frames)]

@@ -12,7 +12,6 @@ import os
 import random
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from neurcodec.media.av1 import decode_gop, encode_gop
 from neurcodec.media.colour import SCALING
 
 Frames = NDArray[np.uint8]
@@ -49,29 +49,8 @@ def resize(frames: Frames, width: int, height: int, interpolation: int) -> Frame
 
 def av1_round_trip(frames: Frames, crf: int, preset: int) -> Frames:
     """Encode RGB frames as one closed AV1 GOP (yuv420p, BT.709) and return what the decoder shows."""
-    encoder: Any = av.CodecContext.create("libsvtav1", "w")
-    encoder.width, encoder.height = frames.shape[2], frames.shape[1]
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.framerate = Fraction(25)
-    encoder.gop_size = 1000
-    encoder.options = {"crf": str(crf), "preset": str(preset), "svtav1-params": "lp=1"}
-    packets = []
-    for number, rgb in enumerate(frames):
-        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU709", interpolation=SCALING
-        )
-        frame.pts = number
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    decoder: Any = av.CodecContext.create("libdav1d", "r")
-    decoded = [frame for packet in packets for frame in decoder.decode(packet)] + decoder.decode(None)
-    return np.stack(
-        [
-            frame.reformat(format="rgb24", src_colorspace="ITU709", interpolation=SCALING).to_ndarray()
-            for frame in decoded
-        ]
-    )
+    packets = encode_gop(frames, crf, preset, {"svtav1-params": "lp=1"})
+    return decode_gop(packets, len(frames), frames.shape[2], frames.shape[1])
 
 
 def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dict[str, Any] | None:
