@@ -103,6 +103,8 @@ class VideoReader:
                 picture = "cover picture" if extra.disposition & ATTACHED_PICTURE else "further video stream"
                 self._notes.append(f"stream {extra.index} ({picture}) is not kept")
         streams[0].thread_type = "AUTO"
+        if streams[0].codec_context.name == "libdav1d":
+            streams[0].thread_count = 1  # its frame threads can hang for ever on damaged packets (measured)
         return streams[0]
 
     def _choose_copied(self) -> tuple[StreamInfo, ...]:

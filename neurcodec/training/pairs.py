@@ -38,7 +38,7 @@ def read_frames(path: Path, limit: int) -> Frames:
             frames.append(frame.to_ndarray(format="rgb24", interpolation=SCALING))
             if len(frames) == limit:
                 break
-    array = np.stack(frames)
+    array: Frames = np.stack(frames).astype(np.uint8, copy=False)
     return array[:, : array.shape[1] // 2 * 2, : array.shape[2] // 2 * 2]
 
 
