@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from neurcodec.coarse.model import CoarseCodec
@@ -40,3 +46,47 @@ def write_model(
         generator.bfloat16().save_pretrained(folder / "generator")
     if entropy is not None:
         entropy.save(folder / "entropy.safetensors")
+
+
+CARD = """# Model card: {name}
+
+Weights of neurcodec's in-loop codec, priors and one-step diffusion generator, trained from scratch by this
+repository's own stages (`ncodec train`, docs/training.md); Apache-2.0 like the code.
+
+| part | parameters | sha256 of its file |
+|---|---|---|
+{parts}
+
+| stage | steps | last reported training figures |
+|---|---|---|
+{stages}
+
+Data: {data}.
+Seeds: the stages' defaults (coarse 1, priors 5, native 9, generator 1). Commit: {commit}.
+Loss network: LPIPS (squeeze) v0.1. Scores: docs/results.md.
+"""
+
+
+def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
+    """The card of an exported model: parts, hashes, steps, data list, commit."""
+    parts = []
+    for file in sorted(model.rglob("*.safetensors")):
+        with safe_open(file, framework="numpy") as tensors:
+            count = sum(int(np.prod(tensors.get_slice(key).get_shape())) for key in tensors.keys())  # noqa: SIM118
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        parts.append(f"| {file.relative_to(model)} | {count:,} | `{digest}` |")
+    stages = []
+    for stage in ("coarse", "priors", "generator"):
+        log = runs / stage / "log.jsonl"
+        if log.exists():
+            last = json.loads(log.read_text().splitlines()[-1])
+            figures = ", ".join(f"{key} {value}" for key, value in last.items() if key not in ("step", "skipped"))
+            stages.append(f"| {stage} | {last['step']} | {figures} |")
+    index = json.loads((runs / "pairs" / "index.json").read_text())
+    clips = " ".join(sorted(Path(entry["file"]).stem for entry in index))
+    data = f"{len(index)} clips and pictures, list sha256 `{hashlib.sha256(clips.encode()).hexdigest()}`"
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    return CARD.format(
+        name=settings.get("name", model.name), parts="\n".join(parts), stages="\n".join(stages), data=data,
+        commit=commit.strip() or "unknown",
+    )

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,57 +41,75 @@ class GeneratorConfig:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """N = clips * frames pictures (N, 3, size, size) in 0..1 and what the decoder is told about them."""
+    """N = clips * frames pictures (N, 3, size, size) in 0..1 and what the decoder knows about them.
+
+    features: the codec's feature buffer (N, C, size/8, size/8), zero for base frames.
+    """
 
     source: Tensor
     coarse: Tensor
+    features: Tensor
     condition: Condition
 
 
 class PairSampler:
-    """Random aligned crops of the pairs of `training.pairs`, flipped half of the time."""
+    """Random aligned crops of base pairs (`training.pairs`) and native pairs (`training.native`), half of them flipped.
 
-    def __init__(self, folders: list[Path], seed: int) -> None:
+    Every folder is drawn equally often; in it, clips by their number of frames up to 12.
+    """
+
+    def __init__(self, folders: list[Path], feature_channels: int, seed: int) -> None:
         self.random = np.random.default_rng(seed)
+        self.feature_channels = feature_channels
         self.entries = []
+        weights = []
         for folder in folders:
-            for entry in json.loads((folder / "index.json").read_text()):
-                if entry["bases"]:
-                    self.entries.append((folder, entry))
-        weights = np.array([min(entry["frames"], 12) for _, entry in self.entries], dtype=np.float64)
-        self.weights = weights / weights.sum()
+            entries = [entry for entry in json.loads((folder / "index.json").read_text()) if entry["bases"]]
+            self.entries += [(folder, entry) for entry in entries]
+            share = np.array([min(entry["frames"], 12) for entry in entries], dtype=np.float64)
+            weights.append(share / share.sum())
+        self.weights = np.concatenate(weights) / len(folders)
 
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
         """Draw a batch; a clip shorter than `frames` is held on its last frame."""
-        sources, bases, kinds, qualities, scales = [], [], [], [], []
+        sources, coarse, features, conditions = [], [], [], []
         for pick in self.random.choice(len(self.entries), clips, p=self.weights):
             folder, entry = self.entries[pick]
-            choice = entry["bases"][self.random.integers(len(entry["bases"]))]
-            source = np.load(folder / entry["file"], mmap_mode="r")
-            base = np.load(folder / choice["file"], mmap_mode="r")
+            base = entry["bases"][self.random.integers(len(entry["bases"]))]
             start = self.random.integers(max(1, entry["frames"] - frames + 1))
-            top = self.random.integers(entry["height"] - size + 1)
-            left = self.random.integers(entry["width"] - size + 1)
-            flip = bool(self.random.integers(2))
-            for number in range(start, start + frames):
-                at = min(number, entry["frames"] - 1)
-                whole = np.asarray(base[at])
-                if whole.shape[:2] != source.shape[1:3]:
-                    whole = cv2.resize(whole, source.shape[2:0:-1], interpolation=cv2.INTER_CUBIC)
-                for array, out in ((source[at], sources), (whole, bases)):
-                    crop = array[top : top + size, left : left + size]
-                    out.append(np.ascontiguousarray(crop[:, ::-1] if flip else crop))
-                kinds.append(choice.get("kinds", [FrameKind.BASE] * entry["frames"])[at])
-                qualities.append(choice.get("quality", 63 - choice.get("crf", 0)))
-                scales.append(choice.get("scale", 1))
+            numbers = [min(start + i, entry["frames"] - 1) for i in range(frames)]
+            top, left = (int(self.random.integers((entry[side] - size) // 16 + 1)) * 16 for side in ("height", "width"))
+            flip = -1 if self.random.integers(2) else 1
+            at = (slice(top, top + size), slice(left, left + size))
+            source = np.load(folder / entry["file"], mmap_mode="r")
+            degraded = np.load(folder / base["file"], mmap_mode="r")
+            for number in numbers:
+                shown = upscaled(degraded[number], entry["height"], entry["width"])
+                sources.append(source[number][at][:, ::flip])
+                coarse.append(shown[at][:, ::flip])
+                features.append(self.feature_crop(folder, base, number, at)[:, :, ::flip])
+                kind = base["kinds"][number] if "kinds" in base else FrameKind.BASE
+                conditions.append((kind, base.get("quality", 63 - base.get("crf", 0)), base["scale"]))
+        kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*conditions, strict=True))
         return Batch(
-            to_tensor(np.stack(sources), device), to_tensor(np.stack(bases), device),
-            Condition(
-                torch.tensor(kinds, device=device),
-                torch.tensor(qualities, dtype=torch.float32, device=device),
-                torch.tensor(scales, dtype=torch.float32, device=device),
-            ),
+            to_tensor(np.stack(sources), device), to_tensor(np.stack(coarse), device),
+            torch.from_numpy(np.stack(features).astype(np.float32)).to(device),
+            Condition(kinds, quality.float(), scale.float()),
         )
+
+    def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
+        """The feature buffer (C, h/8, w/8) under a crop."""
+        rows, columns = (slice(side.start // 8, side.stop // 8) for side in at)
+        if "features" not in base:
+            return np.zeros((self.feature_channels, rows.stop - rows.start, columns.stop - columns.start), np.float16)
+        return np.asarray(np.load(folder / base["features"], mmap_mode="r")[number, :, rows, columns])
+
+
+def upscaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A base frame (h, w, 3) at its source's size; a larger coarse frame is left for the crop."""
+    if frame.shape[0] >= height and frame.shape[1] >= width:
+        return frame
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
@@ -113,7 +132,6 @@ class GeneratorStage:
         config = self.config
         batch = self.sampler.batch(config.batch, config.frames, config.size, self.device)
         count = len(batch.source)
-        features = batch.source.new_zeros(count, self.model.config.feature_channels, config.size // 8, config.size // 8)
         denoising = step < config.denoise_steps
         if denoising:
             timestep = torch.randint(0, 1000, (count,), generator=self.noise).to(self.device)
@@ -123,14 +141,14 @@ class GeneratorStage:
             timestep = torch.full((count,), 999, device=self.device)
             noisy = terminal_noise(config.size, config.size).to(self.device).expand(count, -1, -1, -1)
         with torch.autocast(self.device.type, torch.bfloat16):
-            x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, features, config.frames)
+            x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
             x0 = x0.float()
             lpips = self.lpips(x0, batch.source).mean()
         l1 = (x0 - batch.source).abs().mean()
         with torch.no_grad():
             psnr = -10 * torch.log10((x0 - batch.source).square().mean((1, 2, 3)) + 1e-6).mean()
         value = 2 * l1 + config.lpips_weight * lpips
-        return value, {"l1": float(l1), "lpips": float(lpips), "psnr": float(psnr)}
+        return value, {"l1": float(l1.detach()), "lpips": float(lpips.detach()), "psnr": float(psnr)}
 
 
 def train(model: Generator, pairs: list[Path], weights: Path, folder: Path, config: GeneratorConfig) -> Trainer:
@@ -139,6 +157,6 @@ def train(model: Generator, pairs: list[Path], weights: Path, folder: Path, conf
     trainer = Trainer(model, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
     trainer.resume()
     lpips = LPIPS.load(weights / "lpips").to(next(model.parameters()).device, memory_format=torch.channels_last)
-    stage = GeneratorStage(model, PairSampler(pairs, config.seed + trainer.step), lpips, config)
+    stage = GeneratorStage(model, PairSampler(pairs, model.config.feature_channels, config.seed + trainer.step), lpips, config)
     trainer.run(stage.loss)
     return trainer

@@ -120,7 +120,7 @@ class Trainer:
         value.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip)
         self.step += 1
-        if not (math.isfinite(float(value)) and math.isfinite(float(norm))):
+        if not (math.isfinite(float(value.detach())) and math.isfinite(float(norm))):
             self.skipped += 1
             return {}
         self.optimizer.step()

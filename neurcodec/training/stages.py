@@ -1,0 +1,148 @@
+"""The stages of `ncodec train` by name: each reads what the ones before it left in the runs folder.
+
+    runs/pairs      sources and AV1 bases          (stage pairs)
+    runs/coarse     in-loop codec, latent priors   (stage coarse)
+    runs/priors     the four priors                (stage priors)
+    runs/native     native pairs                   (stage native)
+    runs/generator  the generator                  (stage generator)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import torch
+from torch import nn
+
+from neurcodec.coarse.model import CoarseCodec
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.errors import InputError
+from neurcodec.generator.model import Generator
+from neurcodec.training import coarse, generator, native, pairs, priors
+from neurcodec.training.export import entropy_model, model_card, motion_priors, write_model
+from neurcodec.training.loop import Schedule, Trainer
+
+C = TypeVar("C")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage reads and writes, and what it runs on."""
+
+    data: tuple[Path, ...]
+    runs: Path
+    weights: Path | None
+    out: Path
+    device: str
+    threads: int
+
+
+def configured(config: type[C], settings: Mapping[str, str]) -> C:
+    """A stage's config with text settings put in; InputError for an unknown name or a wrong value."""
+    types = {field.name: type(field.default) for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    values = {}
+    for name, text in settings.items():
+        if name not in types:
+            raise InputError(f"--config {name}: unknown; this stage has {', '.join(types)}")
+        try:
+            values[name] = types[name](text)
+        except ValueError as error:
+            raise InputError(f"--config {name}={text}: not a {types[name].__name__}") from error
+    return config(**values)
+
+
+def load_run(model: nn.Module, folder: Path) -> int:
+    """Put a run's averaged weights into a model; returns its steps, InputError when there is no run."""
+    trainer = Trainer(model, folder, Schedule(1, 1e-4))
+    if not trainer.resume():
+        raise InputError(f"{folder}: no checkpoint; run the stage that writes it first")
+    trainer.load_ema()
+    return trainer.step
+
+
+def trained_codec(runs: Path) -> tuple[CoarseCodec, nn.ModuleDict, EntropyModel]:
+    """The codec of stage coarse, all priors (latents trained, motion fresh unless stage priors ran), their integers."""
+    config = coarse.CoarseConfig()
+    model = coarse.build(config)
+    load_run(model, runs / "coarse")
+    both: dict[str, nn.Module] = dict(model["priors"].items())  # type: ignore[operator]
+    all_priors = nn.ModuleDict(both | dict(motion_priors(config.hidden).items()))
+    if (runs / "priors" / "checkpoint.json").exists():
+        load_run(all_priors, runs / "priors")
+    codec = model["codec"]
+    rounded_to_bfloat16(codec)
+    return codec.eval(), all_priors, entropy_model(dict(all_priors.items()), coarse.CUTS)  # type: ignore[arg-type, return-value]
+
+
+def rounded_to_bfloat16(model: nn.Module) -> None:
+    """Round the weights as export does, so that later stages see the codec that is shipped."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.bfloat16().float())
+
+
+def run_pairs(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage pairs."""
+    if not place.data:
+        raise InputError("stage pairs needs --data FOLDER")
+    pairs.prepare(place.data, place.runs / "pairs", jobs=place.threads)
+
+
+def run_coarse(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage coarse."""
+    config = configured(coarse.CoarseConfig, settings)
+    torch.manual_seed(config.seed)
+    model = coarse.build(config).to(place.device)
+    coarse.train(model, [place.runs / "pairs"], place.runs / "coarse", config)
+
+
+def run_priors(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage priors."""
+    config = configured(priors.PriorsConfig, settings)
+    torch.manual_seed(config.seed)
+    codec, nets, entropy = trained_codec(place.runs)
+    priors.train(nets, codec, entropy, [place.runs / "pairs"], place.runs / "priors", config)
+
+
+def run_native(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage native."""
+    config = configured(native.NativeConfig, settings)
+    codec, _, entropy = trained_codec(place.runs)
+    native.make_native_pairs(codec.to(place.device), entropy.cuts, place.runs / "pairs", place.runs / "native", config)
+
+
+def run_generator(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage generator: on base pairs, and native pairs when stage native ran."""
+    if place.weights is None:
+        raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
+    config = configured(generator.GeneratorConfig, settings)
+    torch.manual_seed(config.seed)
+    model = Generator().to(place.device, memory_format=torch.channels_last)
+    folders = [place.runs / name for name in ("pairs", "native") if (place.runs / name / "index.json").exists()]
+    generator.train(model, folders, place.weights, place.runs / "generator", config)
+
+
+def run_export(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage export: the averaged weights of all runs, as a model folder with its card."""
+    codec, _, entropy = trained_codec(place.runs)
+    model = Generator()
+    load_run(model, place.runs / "generator")
+    write_model(place.out, codec, model, entropy)
+    (place.out / "MODEL_CARD.md").write_text(model_card(place.runs, place.out, settings))
+
+
+STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
+    "pairs": run_pairs, "coarse": run_coarse, "priors": run_priors, "native": run_native, "generator": run_generator,
+    "export": run_export,
+}
+
+
+def run(stage: str, place: Place, settings: Mapping[str, str]) -> None:
+    """Run a stage; settings are texts for the stage's config."""
+    torch.set_num_threads(place.threads)
+    cv2.setNumThreads(place.threads)
+    STAGES[stage](place, settings)
