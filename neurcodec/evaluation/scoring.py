@@ -1,0 +1,172 @@
+"""Scores of a coded clip against its source; see METRICS for the names and docs/bench.md for the definitions.
+
+All frames count for PSNR, LPIPS, tLP and flicker; MS-SSIM and the TAEF2 distances, which are slow, see about ten frames
+spaced by a number without the factors 2 and 3, so that no frame type of a usual pyramid is favoured.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from threading import Lock
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure, peak_signal_noise_ratio
+
+from neurcodec.errors import InputError
+from neurcodec.evaluation import tae
+from neurcodec.evaluation.clips import Clip, Frames
+from neurcodec.evaluation.lpips import LPIPS
+from neurcodec.evaluation.metrics import PSNR_CAP, Networks
+
+VERSION = 1
+"""Part of every cache key: raise it when a definition changes."""
+BATCH = 4
+SMALLEST_MS_SSIM = 161
+"""Five scales of an 11-pixel window need a picture larger than this on both sides."""
+OCCLUSION_LEVELS = 20.0
+"""Where the warped source differs from the source by more than this, the flow is not trusted."""
+
+Luma = NDArray[np.float32]
+
+
+def sampled(count: int) -> list[int]:
+    """About ten indexes below `count`, evenly spaced by a number that has neither 2 nor 3 as factor."""
+    step = max(1, count // 10)
+    while step % 2 == 0 or step % 3 == 0:
+        step += 1
+    return list(range(0, count, step))
+
+
+def to_tensor(frames: Frames) -> Tensor:
+    """uint8 (T, H, W, 3) to float32 (T, 3, H, W) in 0..1, channels last in memory."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def psnr(source: Frames, frames: Frames) -> float:
+    """Mean over frames of the PSNR of each, in dB, at most PSNR_CAP."""
+    values = [
+        peak_signal_noise_ratio(to_tensor(b), to_tensor(a), data_range=1.0, dim=(1, 2, 3), reduction="none")
+        for a, b in zip(_batches(source), _batches(frames), strict=True)
+    ]
+    return float(torch.cat([value.reshape(-1) for value in values]).clamp_max(PSNR_CAP).mean())
+
+
+def _batches(frames: Frames) -> list[Frames]:
+    return [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
+
+
+def ms_ssim(source: Frames, frames: Frames) -> float | None:
+    """Mean MS-SSIM over the sampled frames; None for pictures that are too small for five scales."""
+    if min(source.shape[1:3]) < SMALLEST_MS_SSIM:
+        return None
+    values = [
+        float(multiscale_structural_similarity_index_measure(to_tensor(b), to_tensor(a), data_range=1.0))
+        for a, b in ((source[i : i + 1], frames[i : i + 1]) for i in sampled(len(source)))
+    ]
+    return sum(values) / len(values)
+
+
+def perceptual(network: LPIPS, source: Frames, frames: Frames) -> tuple[float, float]:
+    """Mean LPIPS, and tLP: the mean difference between the LPIPS of successive frames in one and in the other."""
+    distances: list[Tensor] = []
+    changes: list[Tensor] = []
+    last: list[list[Tensor]] | None = None
+    for a, b in zip(_batches(source), _batches(frames), strict=True):
+        pair = [network.embed(to_tensor(a)), network.embed(to_tensor(b))]
+        distances.append(network.distance(*pair))
+        joined = pair if last is None else [_join(before, now) for before, now in zip(last, pair, strict=True)]
+        first, second = (network.distance([m[:-1] for m in maps], [m[1:] for m in maps]) for maps in joined)
+        changes.append((first - second).abs())
+        last = [[m[-1:] for m in maps] for maps in pair]
+    change = torch.cat(changes)
+    return float(torch.cat(distances).mean()), float(change.mean()) if len(change) else 0.0
+
+
+def _join(first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
+    return [torch.cat(pair) for pair in zip(first, second, strict=True)]
+
+
+class Motion:
+    """Optical flow of a clip from each frame to the one before it, and the flicker of a coding error along it."""
+
+    def __init__(self, source: Frames) -> None:
+        self.luma = [_luma(frame) for frame in source]
+        finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        grey = [luma.astype(np.uint8) for luma in self.luma]
+        start = np.zeros((*grey[0].shape, 2), np.float32)
+        self.flows = [
+            np.asarray(finder.calc(now, before, start.copy()), dtype=np.float16) for before, now in pairwise(grey)
+        ]
+
+    def flicker(self, frames: Frames) -> float:
+        """Mean absolute change of the luma error (0..255) from a frame to the next, followed along the motion."""
+        errors = [_luma(frame) - luma for frame, luma in zip(frames, self.luma, strict=True)]
+        values = []
+        for index, flow in enumerate(self.flows):
+            seen = np.abs(self.luma[index + 1] - _warp(self.luma[index], flow)) < OCCLUSION_LEVELS
+            change = np.abs(errors[index + 1] - _warp(errors[index], flow))
+            values.append(float(change[seen].mean()) if seen.any() else 0.0)
+        return sum(values) / len(values) if values else 0.0
+
+
+def _luma(frame: Frames) -> Luma:
+    weights = np.array([[0.2126, 0.7152, 0.0722]], dtype=np.float32)
+    return np.asarray(cv2.transform(frame.astype(np.float32), weights), dtype=np.float32)
+
+
+def _warp(picture: Luma, flow: NDArray[np.float16]) -> Luma:
+    height, width = picture.shape
+    x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+class ClipScorer:
+    """Scores coded versions of one clip; what depends on the source alone is computed once. Threads may share it."""
+
+    def __init__(self, clip: Clip, networks: Networks) -> None:
+        self.clip = clip
+        self.networks = networks
+        self._lock = Lock()
+
+    @cached_property
+    def _motion(self) -> Motion:
+        return Motion(self.clip.frames)
+
+    @cached_property
+    def _latents(self) -> Tensor:
+        return self._encode(self.clip.frames)
+
+    def _encode(self, frames: Frames) -> Tensor:
+        if self.networks.encoder is None:
+            raise InputError("the TAEF2 encoder is not loaded")
+        return self.networks.encoder.latents(to_tensor(frames[sampled(len(frames))]))
+
+    @torch.inference_mode()
+    def score(self, frames: Frames) -> dict[str, float | None]:
+        """All available metrics of these frames, uint8 like the clip's; InputError when their number or size differ."""
+        source, wanted = self.clip.frames, self.networks.metrics
+        if frames.shape != source.shape:
+            raise InputError(f"{self.clip.name}: decoded to {frames.shape}, the source is {source.shape}")
+        scores: dict[str, float | None] = {}
+        if "psnr" in wanted:
+            scores["psnr"] = psnr(source, frames)
+        if "ms-ssim" in wanted:
+            scores["ms-ssim"] = ms_ssim(source, frames)
+        if self.networks.lpips is not None:
+            scores["lpips"], scores["tlp"] = perceptual(self.networks.lpips, source, frames)
+        if "flicker" in wanted:
+            with self._lock:
+                motion = self._motion
+            scores["flicker"] = motion.flicker(frames)
+        if self.networks.encoder is not None:
+            with self._lock:
+                latents = self._latents
+            other = self._encode(frames)
+            scores["tae"], scores["tae-fd"] = tae.paired(latents, other), tae.frechet(latents, other)
+        return {name: scores[name] for name in wanted}
