@@ -36,9 +36,8 @@ def path(name: str | None) -> None:
 def verify(name: str) -> None:
     """Load every network of a model and check that its parts are whole and fit together."""
     from neurcodec.pipeline import models
-    from neurcodec.pipeline.device import choose
     from neurcodec.pipeline.native import NativeCodec
 
     model = models.find(name)
-    NativeCodec(model, choose("cpu"), diffusion=True)
+    NativeCodec(model, "cpu", diffusion=True)
     click.echo(f"{model.name}: whole; weights {model.weights_hash.hex()}, entropy {model.entropy_hash.hex()}")

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neurcodec.container import Gop, Packet, Reader
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
 from neurcodec.media import Frame, VideoInfo, VideoWriter
-from neurcodec.pipeline import device, latents, models
+from neurcodec.pipeline import latents, models
 from neurcodec.pipeline.inspection import open_source
-from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
 from neurcodec.pipeline.threads import Sink, prefetch
+
+if TYPE_CHECKING:
+    from neurcodec.pipeline.native import NativeCodec
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +44,13 @@ def decode_file(
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
-    device.limit_threads(options.threads)
     with open_source(source, salvage=options.salvage) as reader:
         model = models.for_file(reader.model, options.model, pixels=True)
         if model.weights_hash != reader.model.weights_hash:
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
-        codec = NativeCodec(model, device.choose(options.device), options.diffusion)
+        from neurcodec.pipeline.native import NativeCodec  # torch takes seconds to load: not before the quick checks
+
+        codec = NativeCodec(model, options.device, options.threads, options.diffusion)
         output = atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
         job = _Job(reader, codec, options, progress)
         with output as temporary:

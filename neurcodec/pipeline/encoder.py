@@ -6,18 +6,20 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from neurcodec.container import Header, Packet, Writer
 from neurcodec.media import Frame, VideoInfo, VideoReader
-from neurcodec.pipeline import device, interval, models
+from neurcodec.pipeline import interval, models
 from neurcodec.pipeline.chunking import split
-from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, check_target
 from neurcodec.pipeline.threads import prefetch
+
+if TYPE_CHECKING:
+    from neurcodec.pipeline.native import NativeCodec
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +39,13 @@ def encode_file(
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
-    device.limit_threads(options.threads)
-    model = models.find(options.model)
-    with VideoReader(source) as reader, atomic_file(target) as temporary, temporary.open("xb") as file:
-        codec = NativeCodec(model, device.choose(options.device))
-        job = _Job(reader, file, codec, options, progress)
-        return job.run()
+    with VideoReader(source) as reader:
+        model = models.find(options.model)
+        from neurcodec.pipeline.native import NativeCodec  # torch takes seconds to load: not before the quick checks
+
+        codec = NativeCodec(model, options.device, options.threads)
+        with atomic_file(target) as temporary, temporary.open("xb") as file:
+            return _Job(reader, file, codec, options, progress).run()
 
 
 class _Job:

@@ -21,6 +21,7 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import ModelError
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
+from neurcodec.pipeline.device import choose, limit_threads
 from neurcodec.pipeline.models import Model
 
 Network = TypeVar("Network", bound=ModelMixin)
@@ -29,7 +30,11 @@ Network = TypeVar("Network", bound=ModelMixin)
 class NativeCodec:
     """A model's networks on one device; `diffusion` loads the generator too."""
 
-    def __init__(self, model: Model, device: torch.device, diffusion: bool = False) -> None:
+    def __init__(
+        self, model: Model, device_name: str = "auto", threads: int | None = None, diffusion: bool = False
+    ) -> None:
+        limit_threads(threads)
+        device = choose(device_name)
         self.model = model
         self.entropy = EntropyModel.load(model.entropy_path)
         self._coarse = load_network(CoarseCodec, model.folder / "coarse", device)

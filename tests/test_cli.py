@@ -1,0 +1,222 @@
+"""The commands as processes: help, exit codes, overwrite policy, interruption, what is printed where."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ENVIRONMENT, Run, scene, write_clip
+
+from neurcodec import __version__
+
+ROOT = Path(__file__).parent.parent
+
+
+def start_up(*arguments: str) -> float:
+    """The least seconds of three runs."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "neurcodec", *arguments], capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_help_and_version(ncodec: Run) -> None:
+    run = ncodec("--help")
+    assert run.returncode == 0
+    assert {"encode", "decode", "info", "verify", "models"} <= set(re.findall(r"^  (\w+)  ", run.stdout, re.M))
+    assert ncodec("--version").stdout == f"ncodec {__version__}\n"
+    assert ncodec("encode", "-h").returncode == 0
+
+
+def test_help_and_info_answer_at_once(coded: Path) -> None:
+    assert start_up("--help") < 0.25
+    assert start_up("info", str(coded)) < 0.3
+
+
+def test_the_command_reference_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "cli.md").read_text() == module.reference(), "run `make docs`"
+
+
+def test_info(ncodec: Run, coded: Path) -> None:
+    run = ncodec("info", coded, "--json")
+    facts = json.loads(run.stdout)
+    assert run.returncode == 0
+    assert (facts["width"], facts["height"], facts["frames"], facts["frame_rate"]) == (64, 48, 30, 25)
+    assert facts["bytes"] == coded.stat().st_size == sum(facts["bytes_by_kind"].values())
+    assert facts["bits_per_pixel"] == pytest.approx(facts["bytes"] * 8 / (30 * 64 * 48))
+    assert facts["kbps"] == pytest.approx(facts["bytes"] * 8 / 1000 / 1.2)
+    assert sum(facts["frame_types"].values()) == 30
+    assert facts["chunks"] == facts["frame_types"]["I"] == 3  # 0.5 s, and the cut after 18 frames
+    text = ncodec("info", coded).stdout
+    assert "64x48, 25 frames/s" in text
+    assert f"{facts['bytes']:,}" in text
+
+
+def test_verify(ncodec: Run, coded: Path, tiny_model: Path) -> None:
+    quick = ncodec("verify", "--quick", coded)
+    assert (quick.returncode, quick.stderr) == (0, "")
+    assert "30 frames in 3 chunks, the structure is right" in quick.stdout
+    full = ncodec("verify", coded, "--model", tiny_model)
+    assert "all latents decode to what was encoded" in full.stdout
+    assert ncodec("verify", "--quick", "--quiet", coded).stdout == ""
+
+
+def test_models(ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
+    run = ncodec("models", "verify", tiny_model)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("tiny: whole; weights ")
+    assert ncodec("models", "path", tiny_model).stdout == f"{tiny_model}\n"
+    assert ncodec("models", "list").returncode == 0
+    broken = tmp_path / "broken"
+    for path in tiny_model.rglob("*.*"):
+        copy = broken / path.relative_to(tiny_model)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes()[: 100 if path.suffix == ".safetensors" else None])
+    run = ncodec("models", "verify", broken)
+    assert run.returncode == 8
+    assert run.stderr.count("\n") == 1
+
+
+def error(run: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an error, without its head."""
+    lines = run.stderr.splitlines()
+    assert len(lines) == 1, run.stderr
+    assert lines[0].startswith("ncodec: error: ")
+    return lines[0].removeprefix("ncodec: error: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["encode", "{tmp}/none.mp4", "{tmp}/out.nvc"], 3, "none.mp4: cannot be read as media"),
+        (["encode", "{text}", "{tmp}/out.nvc"], 3, "cannot be read as media"),
+        (["encode", "{clip}", "{tmp}/none/out.nvc"], 4, "the folder .*none does not exist; make it first"),
+        (["encode", "{clip}", "{clip}", "-f"], 4, "output and input are the same file"),
+        (["encode", "{clip}", "{text}"], 4, "exists already; -f overwrites it"),
+        (["encode", "{clip}", "/dev/null", "-f"], 4, "not a regular file"),
+        (["encode", "{clip}", "{tmp}/out.nvc", "--model", "no-such"], 8, "no model 'no-such'"),
+        (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{tmp}"], 8, "entropy.safetensors and coarse and generator"),
+        (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{model}", "--device", "tpu"], 9, "unknown device 'tpu'"),
+        (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{model}", "--device", "cuda:99"], 9, "no device 'cuda:99'"),
+        (["decode", "{coded}", "{tmp}/out.avi", "--model", "{model}"], 4, "out.avi: unknown output format"),
+        (["decode", "{coded}", "{tmp}/out.png", "--model", "{model}"], 4, "needs one number pattern"),
+        (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "x"], 4, "no encoder named"),
+        (["decode", "{coded}", "{tmp}/out.mp4"], 8, "the file needs model 'tiny'.*give its folder with --model"),
+        (["decode", "{clip}", "{tmp}/out.mp4"], 5, "clip.mp4: at byte 0: this is not an .nvc file"),
+        (["decode", "{cut}", "{tmp}/out.mp4", "--model", "{model}"], 6, "cut.nvc: at byte"),
+        (["verify", "{cut}", "--quick"], 6, "cut.nvc: at byte"),
+        (["info", "{tmp}/none.nvc"], 3, "No such file"),
+        (["info", "{tmp}"], 3, "Is a directory"),
+    ],
+)
+def test_errors_are_one_line_and_a_code(
+    arguments: list[str], code: int, message: str,
+    ncodec: Run, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path,
+) -> None:
+    text, cut = tmp_path / "text.txt", tmp_path / "cut.nvc"
+    text.write_text("no video")
+    cut.write_bytes(coded.read_bytes()[:1500])
+    places = {"tmp": tmp_path, "clip": clip, "coded": coded, "model": tiny_model, "text": text, "cut": cut}
+    before = {path: path.read_bytes() for path in (text, cut, clip, coded)}
+    run = ncodec(*(argument.format(**places) for argument in arguments))
+    assert run.returncode == code, run.stderr
+    assert re.search(message, error(run))
+    assert sorted(tmp_path.iterdir()) == [cut, text]
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("arguments", [["encode"], ["encode", "a", "b", "-q", "64"], ["--none"], ["nothing"]])
+def test_wrong_usage_exits_with_2(arguments: list[str], ncodec: Run) -> None:
+    run = ncodec(*arguments)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+
+
+def test_overwriting_needs_force(ncodec: Run, clip: Path, tiny_model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    target.write_bytes(b"old")
+    assert ncodec("encode", clip, target, "--model", tiny_model).returncode == 4
+    assert target.read_bytes() == b"old"
+    run = ncodec("encode", clip, target, "--model", tiny_model, "-f", "--quiet")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert ncodec("verify", target, "--model", tiny_model).returncode == 0
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_encoding_twice_gives_the_same_bytes(
+    ncodec: Run, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    run = ncodec("encode", clip, tmp_path / "out.nvc", "--model", tiny_model, "--gop", "0.5", "--threads", 2)
+    assert run.returncode == 0, run.stderr
+    assert hashlib.sha256((tmp_path / "out.nvc").read_bytes()).digest() == hashlib.sha256(coded.read_bytes()).digest()
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long enough to be interrupted."""
+    return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", scene(600, (160, 96)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_leaves_nothing(number: signal.Signals, long_clip: Path, tiny_model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    target.write_bytes(b"old")
+    command = [sys.executable, "-m", "neurcodec", "encode", long_clip, target, "-f", "--model", tiny_model]
+    with subprocess.Popen([*command, "--gop", "0.4"], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size > 2000 for path in tmp_path.glob(".out.*")):
+            assert process.poll() is None, "it ended before it could be interrupted"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        start = time.monotonic()
+        _, stderr = process.communicate(timeout=30)
+        assert time.monotonic() - start < 2
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "ncodec: error: interrupted"
+    assert "Traceback" not in stderr
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_progress_shows_on_a_terminal_only(coded: Path, long_clip: Path, tiny_model: Path, tmp_path: Path) -> None:
+    base = [sys.executable, "-m", "neurcodec"]
+    command = [*base, "decode", coded, tmp_path / "silent.mp4", "--model", tiny_model]
+    silent = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=True).stderr
+    assert re.fullmatch(r".*silent\.mp4: 30 frames, \d+\.\d frames/s\n", silent)
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 120))
+    command = [*base, "encode", long_clip, tmp_path / "shown.nvc", "--gop", "1", "--model", tiny_model]
+    with subprocess.Popen(command, stderr=slave, env=ENVIRONMENT) as process:
+        os.close(slave)
+        shown = b""
+        while piece := _read(master):
+            shown += piece
+    os.close(master)
+    assert process.returncode == 0
+    assert re.search(rb"encode: +\d+%\|.* \d+/600 \[\d\d:\d\d<\d\d:\d\d, +\d+\.\d+ frames/s, \d+\.\d kbps\]", shown)
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # Linux ends a pseudo-terminal with an error
+        return b""
