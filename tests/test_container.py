@@ -273,6 +273,7 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
         replace(good, latents_digest=b"short"),
         replace(good, last_duration=-1),
         replace(good, pts=(0, 30000 * 43201), last_duration=1),
+        replace(good, substreams={Substream.MOTION: bytes((64 << 20) + 1)}),
     ):
         with pytest.raises(LimitError):
             writer().write_gop(bad)
@@ -291,6 +292,8 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
             again.write_metadata({str(key): "x" * 65000})
     with pytest.raises(InputError, match="no frames"):
         writer().close()
+    with pytest.raises(LimitError, match="chunk_pixels"):
+        writer(replace(samples.HEADER, width=16384, height=16384)).write_gop(samples.gop(0, 17))
     full = writer()
     for _ in range(64):
         full.write_stream(samples.AUDIO)

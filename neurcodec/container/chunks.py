@@ -1,4 +1,4 @@
-"""The framing: preamble, chunks with their CRC, and the search for the next whole chunk (spec 4, 5, 10)."""
+"""The framing: preamble, chunks with their CRC, and the search for the next whole chunk (spec sections 3, 10)."""
 
 from __future__ import annotations
 

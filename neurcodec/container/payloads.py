@@ -1,4 +1,4 @@
-"""Records to payloads and back, with the rules that go beyond single fields (spec section 6)."""
+"""Records to payloads and back, with the rules that go beyond single fields (spec section 4)."""
 
 from __future__ import annotations
 
@@ -59,6 +59,15 @@ def check_picture(header: Header, limits: Limits, place: str) -> None:
         raise LimitError(
             f"{place}: a picture of {width}x{height} is above the limit of {limits.side} a side (side) "
             f"or {limits.pixels} in all (pixels)"
+        )
+
+
+def check_chunk(frames: int, header: Header, limits: Limits, place: str) -> None:
+    """LimitError if a chunk has more frames or samples than the limits allow."""
+    if frames > limits.chunk_frames or frames * header.width * header.height > limits.chunk_pixels:
+        raise LimitError(
+            f"{place}: a chunk of {frames} frames of {header.width}x{header.height} is above the limit of "
+            f"{limits.chunk_frames} frames (chunk_frames) or {limits.chunk_pixels} samples (chunk_pixels)"
         )
 
 
@@ -139,11 +148,7 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
         raise cursor.damage("substream ids do not rise")
     if sum(row["size"] for row in rows) != len(data):
         raise cursor.damage(f"substream sizes do not sum to the {len(data)} bytes that are there")
-    if values["frames"] * header.width * header.height > cursor.limits.chunk_pixels:
-        raise LimitError(
-            f"GOPC at byte {cursor.base}: {values['frames']} frames of {header.width}x{header.height} are above the "
-            f"limit of {cursor.limits.chunk_pixels} samples (chunk_pixels)"
-        )
+    check_chunk(values["frames"], header, cursor.limits, f"GOPC at byte {cursor.base}")
     base = None
     if values["base_scale"]:
         if header.profile != Profile.LAYERED:

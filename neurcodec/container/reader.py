@@ -1,4 +1,4 @@
-"""Reading a file: forward from any source, from a chunk chosen by the index, and past damage (spec 5 to 10)."""
+"""Reading a file: forward from any source, from a chunk of the index, and past damage (spec sections 3, 9, 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Field tables as data, and the one encoder and decoder of payloads that follows them (spec sections 3 and 6)."""
+"""Field tables as data, and the one encoder and decoder of payloads that follows them (spec sections 2 and 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file holds, for `ncodec info`, and the quick check of `ncodec verify` (spec section 8)."""
+"""What a file holds, for `ncodec info`, and the quick check of `ncodec verify`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every constant and field table of the format (spec sections 4 to 6), declared once, for the rest of the package.
+"""Every constant and field table of the format (spec sections 3 and 4), declared once, for the rest of the package.
 
 `tests/test_container_spec.py` holds the tables of bitstream_spec.md equal to these.
 """

@@ -1,4 +1,4 @@
-"""Timestamps of a chunk's frames in a few bytes: constant, evenly spaced with rounding, or listed (spec section 7)."""
+"""Timestamps of a chunk's frames in a few bytes: constant, evenly spaced with rounding, or listed (spec section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a file, append only, so that it can go into a pipe (spec sections 5 and 6)."""
+"""Writing a file, append only, so that it can go into a pipe (spec sections 3 and 4)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Writer:
         self._first_pts: int | None = None
         self._end_pts: int | None = None
         self._packets_written = False
-        self._time_base = header.time_base
+        self._header = header
         payloads.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
         self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
@@ -81,10 +81,11 @@ class Writer:
     def write_gop(self, gop: Gop) -> None:
         """Append a chunk of frames. Its first pts must be above the last one written."""
         payload = payloads.pack_gop(gop, self._frames, self._step)
+        payloads.check_chunk(gop.frames, self._header, self._limits, "cannot write GOPC")
         if self._end_pts is not None and gop.pts[0] <= self._end_pts:
             raise InputError(f"timestamps go back: {gop.pts[0]} after {self._end_pts} at frame {self._frames}")
         first = gop.pts[0] if self._first_pts is None else self._first_pts
-        if (gop.pts[-1] + gop.last_duration - first) * self._time_base > self._limits.seconds:
+        if (gop.pts[-1] + gop.last_duration - first) * self._header.time_base > self._limits.seconds:
             raise LimitError(f"the video is longer than {self._limits.seconds} seconds (limit: seconds)")
         if len(self._entries) >= self._limits.index_entries:
             raise LimitError(f"the video has more than {self._limits.index_entries} chunks (limit: index_entries)")
