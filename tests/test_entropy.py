@@ -30,7 +30,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> EntropyModel:
     return EntropyModel.load(folder / "entropy.safetensors")
 
 
-def random_chunk(model: EntropyModel, frames: int, interval: int, grid: tuple[int, int], seed: int) -> list[FrameLatents]:
+def random_chunk(
+    model: EntropyModel, frames: int, interval: int, grid: tuple[int, int], seed: int
+) -> list[FrameLatents]:
     """Any integers a chunk may hold, from a Laplace-like source with a few large values."""
     random = np.random.default_rng(seed)
     result = []
@@ -176,8 +178,15 @@ def test_bits_do_not_depend_on_threads_or_kernels(model: EntropyModel, tmp_path:
     model.save(path)
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(path)], check=True, capture_output=True, text=True,
-            env={"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parent.parent}", "PATH": "/usr/bin:/bin", **extra},
+            [sys.executable, "-c", SCRIPT, str(path)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={
+                "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parent.parent}",
+                "PATH": "/usr/bin:/bin",
+                **extra,
+            },
         ).stdout
         for extra in (
             {"OPENBLAS_NUM_THREADS": "1"},

@@ -108,48 +108,55 @@ def blend_sparse(before: Tensor, after: Tensor, motion: NDArray[np.int64], share
     return first * (1 - weight) + second * weight
 
 
+class ChunkEncoder:
+    """Codes one chunk's frames, each after the backbones it needs; closes the loop over the coarse pictures."""
+
+    def __init__(self, model: CoarseCodec, quality: int, cuts: Sequence[int], height: int, width: int) -> None:
+        self.model, self.cuts = model, cuts
+        self.state = Backbone(model, quality, next(model.parameters()).device)
+        self.weight = 0.37 * float(quantiser_step(self.state.quality))
+        self.motion: Field = np.zeros((2, -(-height // BLOCK), -(-width // BLOCK)), dtype=np.int64)
+        self.before = self.after = np.zeros((0, 0), dtype=np.float32)
+
+    def backbone(self, kind: FrameType, picture: Tensor) -> FrameLatents:
+        """Code an I or P frame (1, 3, H, W) and make it the reference."""
+        state = self.state
+        if kind is FrameType.I:
+            y = self.model.intra.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
+            planes = None
+        else:
+            self.motion = search_backbone(to_luma(picture), self.after, self.motion, self.weight)
+            y = self.model.inter.analyse(picture, *state.predict(self.motion), state.quality)
+            planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
+        classes, rounded = quantise(y, self.cuts)
+        latents = rounded[0].cpu().numpy().astype(np.int16)
+        state.decode(kind, latents, None if planes is None else self.motion)
+        self.before, self.after = self.after, to_luma(state.picture)
+        return FrameLatents(kind, planes, classes[0].cpu().numpy().astype(np.uint8), latents)
+
+    def sparse(self, picture: Tensor, share: float) -> FrameLatents:
+        """Code an S frame, `share` of the way between the last two backbones."""
+        field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, self.weight)
+        return FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
+
+
 @torch.inference_mode()
 def encode_chunk(
     model: CoarseCodec, frames: NDArray[np.uint8], quality: int, interval: int, cuts: Sequence[int]
 ) -> list[FrameLatents]:
     """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order."""
-    device = next(model.parameters()).device
     types = frame_types(len(frames), interval)
     places = positions(types)
-    state = Backbone(model, quality, device)
-    weight = 0.37 * float(quantiser_step(state.quality))
+    encoder = ChunkEncoder(model, quality, cuts, *frames.shape[1:3])
     result: dict[int, FrameLatents] = {}
-    before = np.zeros(0, dtype=np.float32)
     for index in coding_order(types):
-        picture = to_picture(frames[index], device)
-        current = to_luma(picture)
+        picture = to_picture(frames[index], encoder.state.quality.device)
         if types[index] is FrameType.S:
             distance, span = places[index]
-            field, mode = search_sparse(current, before, reference, distance / span, motion, weight)  # noqa: F821
-            result[index] = FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
-            continue
-        if types[index] is FrameType.I:
-            motion = np.zeros((2, picture.shape[2] // BLOCK, picture.shape[3] // BLOCK), dtype=np.int64)
-            y = model.intra.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
+            result[index] = encoder.sparse(picture, distance / span)
         else:
-            before = to_luma(state.picture)
-            motion = search_backbone(current, before, motion, weight)
-            prediction, context = state.predict(motion)
-            y = model.inter.analyse(picture, prediction, context, state.quality)
-        result[index] = backbone_latents(types[index], motion, *quantise(y, cuts))
-        state.decode(types[index], result[index].y, motion)  # type: ignore[arg-type]
-        reference = to_luma(state.picture)
+            result[index] = encoder.backbone(types[index], picture)
     return [result[index] for index in range(len(types))]
-
-
-def backbone_latents(kind: FrameType, motion: Field, classes: Tensor, y: Tensor) -> FrameLatents:
-    """The integers of a backbone frame."""
-    planes = None
-    if kind is FrameType.P:
-        planes = np.concatenate([np.zeros_like(motion[:1]), motion]).astype(np.int16)
-    return FrameLatents(
-        kind, planes, classes[0].cpu().numpy().astype(np.uint8), y[0].cpu().numpy().astype(np.int16)
-    )
 
 
 def sparse_frame(before: CoarseFrame, after: CoarseFrame, motion: NDArray[np.int64], share: float) -> CoarseFrame:

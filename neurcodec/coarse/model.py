@@ -33,7 +33,7 @@ def channel_order(luma: int, chroma: int) -> list[tuple[int, int, int]]:
     """(component, vertical, horizontal frequency) of each latent channel, low frequencies first."""
     basis = []
     for component in range(3):
-        zigzag = sorted(((u + v, max(u, v), u, v) for u in range(BLOCK) for v in range(BLOCK)))
+        zigzag = sorted((u + v, max(u, v), u, v) for u in range(BLOCK) for v in range(BLOCK))
         for total, _, u, v in zigzag[: luma if component == 0 else chroma]:
             basis.append((total + (0.5 if component else 0.0) * (1 + 2 * total), component, u, v))
     return [(component, u, v) for _, component, u, v in sorted(basis)]
@@ -92,8 +92,8 @@ class Transform(nn.Module):
         self.feature_out = nn.Conv2d(width, features, 1)
         self.synthesis_out = nn.Conv2d(width, 192, 3, padding=1)
         for layer in (self.analysis_out, self.synthesis_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
     def steps(self, quality: Tensor) -> Tensor:
         """Quantiser steps (N, channels, 1, 1) in 0..1 pixel units, interpolated between the knots."""
@@ -140,13 +140,18 @@ def powers(quality: Tensor) -> Tensor:
     return torch.cat([q, q**2, q**3, q**4], 1)
 
 
-class CoarseCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class CoarseCodec(ModelMixin, ConfigMixin):
     """The transforms of I and P frames; spec section 7 gives their place in decoding."""
 
     @register_to_config
     def __init__(
-        self, luma: int = 96, chroma: int = 16, width: int = 96, features: int = 64,
-        analysis_blocks: int = 2, synthesis_blocks: int = 4,
+        self,
+        luma: int = 96,
+        chroma: int = 16,
+        width: int = 96,
+        features: int = 64,
+        analysis_blocks: int = 2,
+        synthesis_blocks: int = 4,
     ) -> None:
         super().__init__()
         basis = dct_basis(luma, chroma)

@@ -8,6 +8,7 @@ dominant vector, the field of the frame before, neighbours, and small steps. Dec
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,38 +21,42 @@ Plane = NDArray[np.float32]
 Field = NDArray[np.int64]
 """Vectors (2, h, w) in quarter pixels."""
 
-Evaluate = Callable[[Field], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Evaluate = Callable[[Field], tuple[Plane, NDArray[np.int64]]]
+"""A field's error (h, w) per block, and the mode that reaches it."""
 
 
 def luma(rgb: NDArray[np.uint8] | Plane) -> Plane:
     """BT.601 luma 0..255 of an RGB picture (H, W, 3)."""
-    return cv2.cvtColor(np.ascontiguousarray(rgb, dtype=np.float32), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb, dtype=np.float32), cv2.COLOR_RGB2GRAY), dtype=np.float32)
 
 
 def block_sum(values: Plane) -> Plane:
     """Sums over 16x16 blocks."""
     height, width = values.shape
     rows = np.add.reduceat(values, np.arange(0, height, BLOCK), axis=0)
-    return np.add.reduceat(rows, np.arange(0, width, BLOCK), axis=1)
+    return np.asarray(np.add.reduceat(rows, np.arange(0, width, BLOCK), axis=1))
 
 
-def shifted(reference: Plane, field: NDArray[np.float64]) -> Plane:
+def shifted(reference: Plane, field: NDArray[Any]) -> Plane:
     """The reference moved by block vectors (2, h, w) in pixels, bilinear, edges replicated."""
     height, width = reference.shape
     spread = field.astype(np.float32).repeat(BLOCK, 1).repeat(BLOCK, 2)
     spread[0] += np.arange(width, dtype=np.float32)
     spread[1] += np.arange(height, dtype=np.float32)[:, None]
-    return cv2.remap(reference, spread[0], spread[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(reference, spread[0], spread[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.float32)
 
 
 def flow_candidate(current: Plane, reference: Plane) -> Field:
     """Block medians of dense inverse search flow from `current` to `reference`, in quarter pixels."""
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = dis.calc(current.astype(np.uint8), reference.astype(np.uint8), None)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = current.shape
+    low = ((0, max(0, 32 - height)), (0, 0))  # OpenCV's flow crashes on wide pictures of fewer rows
+    padded = [np.pad(plane.astype(np.uint8), low, mode="edge") for plane in (current, reference)]
+    flow = dis.calc(*padded, None)[:height]
     blocks = flow.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 2).transpose(4, 0, 2, 1, 3)
     median = np.median(blocks.reshape(2, height // BLOCK, width // BLOCK, -1), axis=-1)
-    return np.clip(np.rint(median * 4), -MOTION_LIMIT, MOTION_LIMIT).astype(np.int64)
+    return np.asarray(np.clip(np.rint(median * 4), -MOTION_LIMIT, MOTION_LIMIT), dtype=np.int64)
 
 
 def vector_bits(field: Field, expected: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,6 +109,7 @@ class Search:
 
 def search_backbone(current: Plane, reference: Plane, previous: Field, weight: float) -> Field:
     """Vectors of a P frame. weight: absolute difference (0..255 per pixel, summed) that one bit is worth."""
+
     def evaluate(field: Field) -> tuple[Plane, NDArray[np.int64]]:
         error = block_sum(np.abs(shifted(reference, field / 4) - current))
         return error, np.zeros(error.shape, dtype=np.int64)
@@ -124,12 +130,11 @@ def search_sparse(
     A vector is the displacement from the second backbone to the first, followed linearly: the block is predicted from
     `before` at + share * vector (mode 0), from `after` at - (1 - share) * vector (mode 2), or from both (mode 1).
     """
+
     def evaluate(field: Field) -> tuple[Plane, NDArray[np.int64]]:
         first = shifted(before, field * (share / 4))
         second = shifted(after, field * ((share - 1) / 4))
-        errors = np.stack([
-            block_sum(np.abs(picture - current)) for picture in (first, (first + second) / 2, second)
-        ])
+        errors = np.stack([block_sum(np.abs(picture - current)) for picture in (first, (first + second) / 2, second)])
         errors[0] += 2 * weight
         errors[2] += 2 * weight
         return errors.min(0), errors.argmin(0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neurcodec.container import FrameType, Substream
 from neurcodec.entropy.model import MODES, EntropyModel
 from neurcodec.entropy.prior import Array, PriorState
-from neurcodec.entropy.rangecoder import ESCAPE_BITS, Decoder, Encoder
+from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
 MOTION_LIMIT = 511
@@ -74,9 +74,7 @@ Planes = tuple[NDArray[np.int64], NDArray[np.int64]]
 class PlaneCoder(Protocol):
     """Codes one frame's planes with the named prior, or records them."""
 
-    def code(
-        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None
-    ) -> Planes:
+    def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
         """Code classes and values; `cuts` is the number of coded channels by class, `limit` bounds the values."""
         ...
 
@@ -90,9 +88,7 @@ class SymbolCoder:
     def __init__(self, model: EntropyModel, coder: Encoder | Decoder) -> None:
         self.model, self.coder = model, coder
 
-    def code(
-        self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None
-    ) -> Planes:
+    def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
         """See `PlaneCoder.code`; DamageError when a decoded value is out of range."""
         state = PriorState(self.model.priors[prior], context)
         for number in range(4):
@@ -108,9 +104,7 @@ class SymbolCoder:
             state.put(rows, columns, classes, values)
         return state.classes, state.values
 
-    def classes(
-        self, state: PriorState, count: int, wanted: NDArray[np.int64] | None
-    ) -> NDArray[np.int64]:
+    def classes(self, state: PriorState, count: int, wanted: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Code the class symbols of a pass; with a single class nothing is coded."""
         tables = state.class_tables()
         if count == 1:
@@ -174,9 +168,7 @@ class ChunkCoder:
     ) -> None:
         self.model, self.coders, self.grid = model, coders, grid
         self.quality = plane(quality, grid)
-        self.latents = (
-            np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64)
-        )
+        self.latents = (np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64))
         self.motion = np.zeros((2, *grid), dtype=np.int64)
         self.sparse = np.zeros((3, *grid), dtype=np.int64)
 
@@ -190,9 +182,9 @@ class ChunkCoder:
             return self.sparse_frame(distance, span, given)
         motion = None
         if kind is FrameType.P:
-            context = np.concatenate([
-                self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)
-            ])
+            context = np.concatenate(
+                [self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)]
+            )
             planes = None
             if given is not None and given.motion is not None:
                 planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
@@ -205,9 +197,7 @@ class ChunkCoder:
         classes, y = self.latents
         return FrameLatents(kind, motion, classes.astype(np.uint8), y.astype(np.int16))
 
-    def backbone_latents(
-        self, kind: FrameType, given: FrameLatents | None
-    ) -> Planes:
+    def backbone_latents(self, kind: FrameType, given: FrameLatents | None) -> Planes:
         """Code the latents of an I or P frame."""
         planes = None
         if given is not None and given.classes is not None and given.y is not None:
@@ -216,23 +206,26 @@ class ChunkCoder:
         if kind is FrameType.I:
             return self.coders[Substream.LATENTS_I].code("latents_i", self.quality, cuts, LATENT_LIMIT, planes)
         classes, y = self.latents
-        context = np.concatenate([
-            self.scaled(y, "latents_p"), 16.0 * classes[None], self.scaled(self.motion, "latents_p"), self.quality
-        ])
+        context = np.concatenate(
+            [self.scaled(y, "latents_p"), 16.0 * classes[None], self.scaled(self.motion, "latents_p"), self.quality]
+        )
         return self.coders[Substream.LATENTS_P].code("latents_p", context, cuts, LATENT_LIMIT, planes)
 
     def sparse_frame(self, distance: int, span: int, given: FrameLatents | None) -> FrameLatents:
         """Code the motion of an S frame, given that of the backbone after it and of the S frame before it."""
-        context = np.concatenate([
-            self.scaled(self.motion, "motion_s"), 64.0 * self.sparse[:1], self.scaled(self.sparse[1:], "motion_s"),
-            self.quality, plane(64 * distance // span, self.grid),
-        ])
+        context = np.concatenate(
+            [
+                self.scaled(self.motion, "motion_s"),
+                64.0 * self.sparse[:1],
+                self.scaled(self.sparse[1:], "motion_s"),
+                self.quality,
+                plane(64 * distance // span, self.grid),
+            ]
+        )
         planes = None
         if given is not None and given.motion is not None:
             planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
-        mode, vectors = self.coders[Substream.MOTION].code(
-            "motion_s", context, np.full(MODES, 2), MOTION_LIMIT, planes
-        )
+        mode, vectors = self.coders[Substream.MOTION].code("motion_s", context, np.full(MODES, 2), MOTION_LIMIT, planes)
         self.sparse = np.concatenate([mode[None], vectors])
         return FrameLatents(FrameType.S, self.sparse.astype(np.int16), None, None)
 
@@ -248,7 +241,9 @@ def positions(types: Sequence[FrameType]) -> list[tuple[int, int]]:
     return result
 
 
-def code_chunk(coder: ChunkCoder, types: Sequence[FrameType], given: Sequence[FrameLatents] | None) -> list[FrameLatents]:
+def code_chunk(
+    coder: ChunkCoder, types: Sequence[FrameType], given: Sequence[FrameLatents] | None
+) -> list[FrameLatents]:
     """Code all frames of a chunk; returned in display order."""
     places = positions(types)
     frames: dict[int, FrameLatents] = {}
@@ -274,7 +269,11 @@ def encode(model: EntropyModel, frames: Sequence[FrameLatents], quality: int) ->
 
 
 def decode(
-    model: EntropyModel, streams: dict[Substream, bytes], frames: int, interval: int, grid: tuple[int, int],
+    model: EntropyModel,
+    streams: dict[Substream, bytes],
+    frames: int,
+    interval: int,
+    grid: tuple[int, int],
     quality: int,
 ) -> list[FrameLatents]:
     """Decode a chunk of `frames` frames on a latent grid (h, w); DamageError when the substreams do not fit it."""

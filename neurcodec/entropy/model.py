@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -106,15 +107,24 @@ def read_priors(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> dic
     for name in PRIORS:
         values = {
             field.name: tensors[f"{name}.{field.name}"].astype(np.float64)
-            for field in fields(PriorWeights) if field.name != "shift"
+            for field in fields(PriorWeights)
+            if field.name != "shift"
         }
         hidden, channels = values["hidden"].shape[0], values["values_bias"].shape[0] // 2
         classes = values["class_embedding"].shape[0]
         expected = {
-            "context_bias": (hidden,), "current": (4, hidden, (channels + 2) * 9), "current_bias": (4, hidden),
-            "hidden": (hidden, hidden), "hidden_bias": (hidden,), "classes": (2, hidden), "classes_bias": (2,),
-            "class_embedding": (classes, hidden), "values": (2 * channels, hidden), "values_bias": (2 * channels,),
-            "taps": (4, channels, 9), "previous": (channels if values["previous"].size else 0,),
+            "context_bias": (hidden,),
+            "current": (4, hidden, (channels + 2) * 9),
+            "current_bias": (4, hidden),
+            "hidden": (hidden, hidden),
+            "hidden_bias": (hidden,),
+            "classes": (2, hidden),
+            "classes_bias": (2,),
+            "class_embedding": (classes, hidden),
+            "values": (2 * channels, hidden),
+            "values_bias": (2 * channels,),
+            "taps": (4, channels, 9),
+            "previous": (channels if values["previous"].size else 0,),
         }
         for field, shape in expected.items():
             if values[field].shape != shape:
@@ -129,6 +139,6 @@ def read_priors(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> dic
 def read_cuts(tensors: dict[str, np.ndarray]) -> tuple[int, ...]:
     """Coded channels per class."""
     cuts = tuple(int(cut) for cut in tensors["cuts"])
-    if cuts[0] != 0 or any(a >= b for a, b in zip(cuts[:-1], cuts[1:], strict=True)):
+    if cuts[0] != 0 or any(a >= b for a, b in itertools.pairwise(cuts)):
         raise ValueError("cuts must ascend from 0")
     return cuts

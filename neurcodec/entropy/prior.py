@@ -107,7 +107,9 @@ class PriorState:
         if number:
             planes = [self.scaled_values(), self.classes[None] * 16.0, self.known[None] * 64.0]
             total = total + neighbourhoods(np.concatenate(planes), rows, columns) @ weights.current[number].T
-            around = neighbourhoods(self.values * 64.0, rows, columns).reshape(len(rows), weights.channels, 9)
+            around = neighbourhoods(self.values.astype(np.float64) * 64, rows, columns).reshape(
+                len(rows), weights.channels, 9
+            )
             raw = (around * weights.taps[number]).sum(-1)
         if len(weights.previous):
             before = self.context[: weights.channels, rows, columns].T * 2.0 ** (ACTIVATION_BITS - weights.shift)
@@ -136,8 +138,9 @@ class PriorState:
         scale = np.clip(np.floor((rounded(total[:, count:]) + 8) / 16) + SCALE_OFFSET, 0, SCALES - 1)
         return whole.astype(np.int64), (scale * PHASES + phase).astype(np.int64)
 
-    def put(self, rows: NDArray[np.intp], columns: NDArray[np.intp], classes: NDArray[np.int64],
-            values: NDArray[np.int64]) -> None:
+    def put(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], classes: NDArray[np.int64], values: NDArray[np.int64]
+    ) -> None:
         """Enter a pass's decoded symbols: classes (positions), values (positions, K)."""
         self.classes[rows, columns] = classes
         self.values[:, rows, columns] = values.T

@@ -6,6 +6,7 @@ index), within a table in the order given; so a call costs one library call per 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import constriction
@@ -45,9 +46,11 @@ def grouped(indexes: Ints) -> tuple[NDArray[np.intp], list[tuple[int, int, int]]
     """The coding order of symbols with these table indexes, and its runs as (table, start, stop)."""
     order = np.argsort(indexes, kind="stable")
     sorted_indexes = indexes[order]
-    starts = np.flatnonzero(np.r_[True, sorted_indexes[1:] != sorted_indexes[:-1]]) if len(order) else []
+    starts: Ints | list[int] = (
+        np.flatnonzero(np.r_[True, sorted_indexes[1:] != sorted_indexes[:-1]]) if len(order) else []
+    )
     bounds = [*starts, len(order)]
-    return order, [(int(sorted_indexes[a]), int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return order, [(int(sorted_indexes[a]), int(a), int(b)) for a, b in itertools.pairwise(bounds)]
 
 
 class Encoder:

@@ -50,7 +50,7 @@ def normalise(probability: NDArray[np.float64]) -> Ints:
     return frequency
 
 
-def laplace_cdf(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def laplace_cdf(x: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
     """The Laplace distribution's cumulative probability."""
     tail = 0.5 * np.exp(-np.abs(x) / scale)
     return np.where(x < 0, tail, 1 - tail)
@@ -63,7 +63,7 @@ def build_value_tables() -> tuple[Ints, ...]:
         scale = 2.0 ** ((index - SCALE_OFFSET) / 4)
         reach = min(127, int(np.ceil(12 * scale)) + 1)
         for phase in range(PHASES):
-            edges = np.arange(-reach, reach + 2) - 0.5 - (phase - PHASES // 2) / PHASES
+            edges = np.arange(-reach, reach + 2, dtype=np.float64) - (0.5 + (phase - PHASES // 2) / PHASES)
             mass = np.diff(laplace_cdf(edges, scale))
             tables.append(normalise(np.append(mass, max(1 - mass.sum(), 0.0))))
     return tuple(tables)

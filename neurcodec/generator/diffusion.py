@@ -20,8 +20,13 @@ NOISE_TILE = 256
 def scheduler() -> DDIMScheduler:
     """The schedule: 1000 scaled-linear steps, zero terminal SNR, x0-prediction, 'trailing' spacing, one step."""
     schedule = DDIMScheduler(
-        num_train_timesteps=1000, beta_schedule="scaled_linear", prediction_type="sample", clip_sample=False,
-        timestep_spacing="trailing", rescale_betas_zero_snr=True, set_alpha_to_one=True,
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        prediction_type="sample",
+        clip_sample=False,
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        set_alpha_to_one=True,
     )
     schedule.set_timesteps(1)
     return schedule

@@ -119,7 +119,7 @@ class TemporalBranch(nn.Module):
         return x + self.out(F.silu(self.fuse(stacked))), clip[:, -1]
 
 
-class Generator(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class Generator(ModelMixin, ConfigMixin):
     """The generator. `widths` and `blocks` are those of the 1/4, 1/8 and 1/16 levels."""
 
     @register_to_config
@@ -157,8 +157,14 @@ class Generator(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.tail = zero(nn.Conv2d(quarter, 48, 3, padding=1))
 
     def forward(
-        self, coarse: Tensor, noisy: Tensor, timestep: Tensor, condition: Condition, features: Tensor,
-        frames: int = 1, state: State | None = None,
+        self,
+        coarse: Tensor,
+        noisy: Tensor,
+        timestep: Tensor,
+        condition: Condition,
+        features: Tensor,
+        frames: int = 1,
+        state: State | None = None,
     ) -> tuple[Tensor, State]:
         """Predict x0.
 
@@ -168,11 +174,14 @@ class Generator(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Returns x0 (N, 3, H, W) in about 0..1 and the new diffusion buffer.
         """
         embedding = self.embed(
-            torch.cat([
-                sinusoid(timestep / 1000, 32),
-                sinusoid(condition.quality / 64, 32) + sinusoid(condition.scale / 8, 32).roll(1, 1),
-                self.kind(condition.kind),
-            ], 1)
+            torch.cat(
+                [
+                    sinusoid(timestep / 1000, 32),
+                    sinusoid(condition.quality / 64, 32) + sinusoid(condition.scale / 8, 32).roll(1, 1),
+                    self.kind(condition.kind),
+                ],
+                1,
+            )
         )
         x1 = self.head(F.pixel_unshuffle(torch.cat([coarse - 0.5, noisy], 1), 4))
         for block in self.encode1:

@@ -38,16 +38,26 @@ def refine(
     features = torch.cat([frame.features for frame in group])
     with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):
         x0, state = generator(
-            coarse.contiguous(memory_format=torch.channels_last), noise, torch.full((len(group),), timestep, device=device),
-            condition, features, len(group), state,
+            coarse.contiguous(memory_format=torch.channels_last),
+            noise,
+            torch.full((len(group),), timestep, device=device),
+            condition,
+            features,
+            len(group),
+            state,
         )
     step = scheduler().step(x0.float() * 2 - 1, timestep, noise * scheduler().init_noise_sigma)
     return (step.prev_sample + 1) / 2, state
 
 
 def restore(
-    generator: Generator, frames: Iterable[CoarseFrame], quality: float, height: int, width: int,
-    kinds: Iterable[FrameKind] | None = None, scale: float = 1.0,
+    generator: Generator,
+    frames: Iterable[CoarseFrame],
+    quality: float,
+    height: int,
+    width: int,
+    kinds: Iterable[FrameKind] | None = None,
+    scale: float = 1.0,
 ) -> Iterator[NDArray[np.uint8]]:
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 

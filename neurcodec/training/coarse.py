@@ -46,10 +46,12 @@ def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> n
     """The priors of I and P latents; the three lowest I channels start as the mean of their neighbours."""
     linear = torch.zeros(channels)
     linear[:3] = 1.0
-    return nn.ModuleDict({
-        "latents_i": PriorNet(channels, 1, hidden, cuts, 3, linear, None),
-        "latents_p": PriorNet(channels, channels + 4, hidden, cuts, 3, torch.zeros(channels), 0.0),
-    })
+    return nn.ModuleDict(
+        {
+            "latents_i": PriorNet(channels, 1, hidden, cuts, 3, linear, None),
+            "latents_p": PriorNet(channels, channels + 4, hidden, cuts, 3, torch.zeros(channels), 0.0),
+        }
+    )
 
 
 def latent_context(y: Tensor, classes: Tensor, vectors: Tensor, quality: Tensor) -> Tensor:
@@ -67,7 +69,9 @@ class ClipSampler:
     def __init__(self, folders: list[Path], seed: int, spacings: tuple[int, ...] = (1, 2, 3, 3, 4)) -> None:
         self.random = np.random.default_rng(seed)
         self.spacings = spacings
-        self.entries = [(folder, entry) for folder in folders for entry in json.loads((folder / "index.json").read_text())]
+        self.entries = [
+            (folder, entry) for folder in folders for entry in json.loads((folder / "index.json").read_text())
+        ]
         weights = np.array([min(entry["frames"], 12) for _, entry in self.entries], dtype=np.float64)
         self.weights = weights / weights.sum()
 
@@ -86,6 +90,17 @@ class ClipSampler:
         return crop[:, :, ::-1] if self.random.integers(2) else crop
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A coded backbone frame of N chains, as the next one refers to it."""
+
+    picture: Tensor
+    features: Tensor
+    symbols: Tensor
+    classes: Tensor
+    vectors: np.ndarray
+
+
 class CoarseStage:
     """The loss of the stage."""
 
@@ -98,10 +113,12 @@ class CoarseStage:
     def motion(self, pictures: Tensor, references: Tensor, quality: Tensor, previous: np.ndarray) -> np.ndarray:
         """The encoder's vectors for each clip: (N, 2, h, w) in quarter pixels."""
         weights = 0.37 * quantiser_step(quality)
-        return np.stack([
-            search_backbone(to_luma(picture[None]), to_luma(reference[None]), before, float(weight))
-            for picture, reference, before, weight in zip(pictures, references, previous, weights, strict=True)
-        ])
+        return np.stack(
+            [
+                search_backbone(to_luma(picture[None]), to_luma(reference[None]), before, float(weight))
+                for picture, reference, before, weight in zip(pictures, references, previous, weights, strict=True)
+            ]
+        )
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The Lagrangian of one batch of chains."""
@@ -110,52 +127,54 @@ class CoarseStage:
         quality = torch.from_numpy(self.sampler.random.integers(0, 64, config.batch)).float().to(self.device)
         step_size = quantiser_step(quality)
         balance = (step_size / 64) ** 0.75
-        grid = config.size // BLOCK
-        vectors = np.zeros((config.batch, 2, grid, grid), dtype=np.int64)
-        total, terms = torch.zeros((), device=self.device), {}
+        total = torch.zeros((), device=self.device)
+        terms: dict[str, float] = {}
+        last: Coded | None = None
         for number in range(config.frames):
             source = to_tensor(chains[number], self.device)
-            if number == 0:
-                name, prediction, context = "intra", torch.full_like(source, 0.5), None
-            else:
-                name = "inter"
-                vectors = self.motion(source, picture.detach(), quality, vectors)  # noqa: F821
-                pixels = torch.from_numpy(vectors / 4).float().to(self.device)
-                prediction = overlapped(picture, pixels)  # noqa: F821
-                context = warp_features(features, pixels)  # noqa: F821
-            transform = getattr(self.codec, name)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                y = transform.analyse(source, prediction, context, quality)
-                with torch.no_grad():
-                    classes, rounded = quantise(y, CUTS)
-                symbols = y + (rounded - y).detach()
-                picture, features = transform.synthesise(symbols, prediction, context, quality)
-            picture, features = picture.float(), features.float()
-            bits = self.bits(name, symbols, classes, vectors, quality, before if number else None)  # noqa: F821
-            before = symbols.detach(), classes
-            error = (picture - source).square().sum((1, 2, 3)) * 255**2 / (DISTORTION_PER_BIT * step_size**2)
-            weight = config.intra_weight if number == 0 else 1.0
-            total = total + (balance * (weight * error + bits)).mean() / config.size**2
+            coded, bits = self.code(source, quality, last)
+            error = (coded.picture - source).square().sum((1, 2, 3)) * 255**2 / (DISTORTION_PER_BIT * step_size**2)
+            weight = config.intra_weight if last is None else 1.0
+            total = total + (balance * (weight * error + bits)).mean() / (config.size**2 * config.frames)
             with torch.no_grad():
-                mse = (picture.clamp(0, 1) - source).square().mean((1, 2, 3))
-                psnr = float(-10 * torch.log10(mse + 1e-6).mean())
-                bpp = float(bits.mean()) / config.size**2
-            share = 1.0 if number == 0 else 1 / (config.frames - 1)
-            terms[f"{name}_bpp"] = terms.get(f"{name}_bpp", 0.0) + share * bpp
-            terms[f"{name}_psnr"] = terms.get(f"{name}_psnr", 0.0) + share * psnr
-        return total / config.frames, terms | {"loss": float(total.detach()) / config.frames}
+                mse = (coded.picture.clamp(0, 1) - source).square().mean((1, 2, 3))
+                name, share = ("intra", 1.0) if last is None else ("inter", 1 / (config.frames - 1))
+                for key, value in (
+                    (f"{name}_bpp", bits / config.size**2),
+                    (f"{name}_psnr", -10 * torch.log10(mse + 1e-6)),
+                ):
+                    terms[key] = terms.get(key, 0.0) + share * float(value.mean())
+            last = coded
+        return total, {**terms, "loss": float(total.detach())}
 
-    def bits(
-        self, name: str, symbols: Tensor, classes: Tensor, vectors: np.ndarray, quality: Tensor,
-        before: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        """Bits of each frame's latents."""
-        if before is None:
+    def code(self, source: Tensor, quality: Tensor, last: Coded | None) -> tuple[Coded, Tensor]:
+        """Code one backbone frame of every chain; returns it and its latents' bits (N)."""
+        if last is None:
+            transform = self.codec.intra
+            prediction, features = torch.full_like(source, 0.5), None
+            vectors = np.zeros((len(source), 2, *(side // BLOCK for side in source.shape[2:])), dtype=np.int64)
+        else:
+            transform = self.codec.inter
+            vectors = self.motion(source, last.picture.detach(), quality, last.vectors)
+            pixels = torch.from_numpy(vectors / 4).float().to(self.device)
+            prediction, features = overlapped(last.picture, pixels), warp_features(last.features, pixels)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            y = transform.analyse(source, prediction, features, quality)
+            with torch.no_grad():
+                classes, rounded = quantise(y, CUTS)
+            symbols = y + (rounded - y).detach()
+            picture, features = transform.synthesise(symbols, prediction, features, quality)
+        if last is None:
             context = (quality / 64)[:, None, None, None].expand(-1, 1, *symbols.shape[2:])
-            return sum(self.priors["latents_i"](context, symbols, classes))  # type: ignore[return-value]
-        motion = torch.from_numpy(vectors).float().to(self.device)
-        context = latent_context(*before, motion, quality)
-        return sum(self.priors["latents_p"](context, symbols, classes))  # type: ignore[return-value]
+            prior = self.priors["latents_i"]
+        else:
+            context = latent_context(
+                last.symbols, last.classes, torch.from_numpy(vectors).float().to(self.device), quality
+            )
+            prior = self.priors["latents_p"]
+        for_classes, for_values = prior(context, symbols, classes)
+        coded = Coded(picture.float(), features.float(), symbols.detach(), classes, vectors)
+        return coded, for_classes + for_values
 
 
 def build(config: CoarseConfig) -> nn.ModuleDict:

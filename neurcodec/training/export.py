@@ -23,10 +23,12 @@ from neurcodec.training.prior import PriorNet
 def motion_priors(hidden: int) -> nn.ModuleDict:
     """The priors of P and S motion; S starts from the motion of the backbone after it."""
     ones = torch.ones(2)
-    return nn.ModuleDict({
-        "motion_p": PriorNet(2, 4, hidden, (2,), 3, ones, 0.0),
-        "motion_s": PriorNet(2, 7, hidden, (2,) * MODES, 3, torch.zeros(2), 1.0),
-    })
+    return nn.ModuleDict(
+        {
+            "motion_p": PriorNet(2, 4, hidden, (2,), 3, ones, 0.0),
+            "motion_s": PriorNet(2, 7, hidden, (2,) * MODES, 3, torch.zeros(2), 1.0),
+        }
+    )
 
 
 def entropy_model(priors: dict[str, PriorNet], cuts: tuple[int, ...]) -> EntropyModel:
@@ -87,6 +89,9 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
     data = f"{len(index)} clips and pictures, list sha256 `{hashlib.sha256(clips.encode()).hexdigest()}`"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return CARD.format(
-        name=settings.get("name", model.name), parts="\n".join(parts), stages="\n".join(stages), data=data,
+        name=settings.get("name", model.name),
+        parts="\n".join(parts),
+        stages="\n".join(stages),
+        data=data,
         commit=commit.strip() or "unknown",
     )

@@ -92,7 +92,8 @@ class PairSampler:
                 conditions.append((kind, base.get("quality", 63 - base.get("crf", 0)), base["scale"]))
         kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*conditions, strict=True))
         return Batch(
-            to_tensor(np.stack(sources), device), to_tensor(np.stack(coarse), device),
+            to_tensor(np.stack(sources), device),
+            to_tensor(np.stack(coarse), device),
             torch.from_numpy(np.stack(features).astype(np.float32)).to(device),
             Condition(kinds, quality.float(), scale.float()),
         )
@@ -156,7 +157,9 @@ def train(model: Generator, pairs: list[Path], weights: Path, folder: Path, conf
     torch.manual_seed(config.seed)
     trainer = Trainer(model, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
     trainer.resume()
-    lpips = LPIPS.load(weights / "lpips").to(next(model.parameters()).device, memory_format=torch.channels_last)
-    stage = GeneratorStage(model, PairSampler(pairs, model.config.feature_channels, config.seed + trainer.step), lpips, config)
+    lpips = LPIPS.load(weights / "lpips").to(next(model.parameters()).device)
+    stage = GeneratorStage(
+        model, PairSampler(pairs, model.config.feature_channels, config.seed + trainer.step), lpips, config
+    )
     trainer.run(stage.loss)
     return trainer

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ class Trainer:
         save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, file)
         temporary = self.folder / "checkpoint.json.tmp"
         temporary.write_text(json.dumps({"step": self.step, "skipped": self.skipped}))
-        os.replace(temporary, self.folder / "checkpoint.json")
+        temporary.replace(self.folder / "checkpoint.json")
         for old in self.folder.glob("checkpoint-*.safetensors"):
             if old != file:
                 old.unlink()
@@ -102,7 +101,11 @@ class Trainer:
             if self.step % report_every == 0:
                 now = time.monotonic()
                 line = {name: round(value / report_every, 5) for name, value in sums.items()}
-                line |= {"step": self.step, "seconds": round((now - reported) / report_every, 3), "skipped": self.skipped}
+                line |= {
+                    "step": self.step,
+                    "seconds": round((now - reported) / report_every, 3),
+                    "skipped": self.skipped,
+                }
                 with (self.folder / "log.jsonl").open("a") as log:
                     log.write(json.dumps(line) + "\n")
                 sums, reported = {}, now
@@ -127,7 +130,7 @@ class Trainer:
         decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1 - decay)
-        return terms | {"grad": float(norm)}
+        return {**terms, "grad": float(norm)}
 
     def load_ema(self) -> None:
         """Put the averaged weights into the model, for export or evaluation."""

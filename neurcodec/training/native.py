@@ -54,9 +54,15 @@ def make_native_pairs(
             name = f"{Path(entry['file']).stem}.{number}"
             np.save(out / f"{name}.npy", np.stack(pictures))
             np.save(out / f"{name}.features.npy", np.stack(features))
-            kept["bases"].append({
-                "file": f"{name}.npy", "features": f"{name}.features.npy", "quality": quality, "scale": 1, "kinds": kinds,
-            })
+            kept["bases"].append(
+                {
+                    "file": f"{name}.npy",
+                    "features": f"{name}.features.npy",
+                    "quality": quality,
+                    "scale": 1,
+                    "kinds": kinds,
+                }
+            )
         index.append(kept)
         (out / "index.json.tmp").write_text(json.dumps(index))
         (out / "index.json.tmp").replace(out / "index.json")

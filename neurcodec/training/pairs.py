@@ -64,7 +64,11 @@ def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dic
     name = f"{path.parent.name}-{path.stem}"
     np.save(out / f"{name}.npy", source)
     entry: dict[str, Any] = {
-        "file": f"{name}.npy", "frames": count, "height": height, "width": width, "bases": [],
+        "file": f"{name}.npy",
+        "frames": count,
+        "height": height,
+        "width": width,
+        "bases": [],
     }
     for number in range(bases):
         scale = rng.choice((1, 1, 2, 2, 3))

@@ -50,7 +50,13 @@ class PriorNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int, context: int, hidden: int, cuts: tuple[int, ...], shift: int, linear: Tensor,
+        self,
+        channels: int,
+        context: int,
+        hidden: int,
+        cuts: tuple[int, ...],
+        shift: int,
+        linear: Tensor,
         previous: float | None,
     ) -> None:
         super().__init__()
@@ -84,9 +90,9 @@ class PriorNet(nn.Module):
         """
         weight = {name: self.quantised(name) for name, _ in self.named_parameters()}
         base = F.conv2d(context, weight["context"], weight["context_bias"], padding=1)
-        inputs = torch.cat([
-            values.clamp(-127, 127) * (2.0**self.shift / 64), classes[:, None] / 4, torch.ones_like(values[:, :1])
-        ], 1)
+        inputs = torch.cat(
+            [values.clamp(-127, 127) * (2.0**self.shift / 64), classes[:, None] / 4, torch.ones_like(values[:, :1])], 1
+        )
         known = torch.zeros_like(values[:1, :1])
         cuts = torch.tensor(self.cuts, device=values.device)
         class_total = values.new_zeros(len(values))
@@ -102,9 +108,12 @@ class PriorNet(nn.Module):
                 before = context[:, : values.shape[1]] * (64 / 2.0**self.shift)
                 mean = mean + before[at] * weight["previous"][:, None, None]
             features = F.relu(ste_round(F.relu(ste_round(first, 1 / 64)), 1 / 64))
-            features = F.relu(ste_round(
-                torch.einsum("oc,nchw->nohw", weight["hidden"], features) + weight["hidden_bias"][:, None, None], 1 / 64
-            ))
+            features = F.relu(
+                ste_round(
+                    torch.einsum("oc,nchw->nohw", weight["hidden"], features) + weight["hidden_bias"][:, None, None],
+                    1 / 64,
+                )
+            )
             chosen = classes[at]
             class_total = class_total + self.class_cost(weight, features, chosen)
             coded = torch.arange(values.shape[1], device=values.device)[:, None, None] < cuts[chosen][:, None]
@@ -141,18 +150,25 @@ class PriorNet(nn.Module):
     @torch.no_grad()
     def export(self) -> PriorWeights:
         """The integers of this prior."""
+
         def integers(name: str, unit: int) -> np.ndarray:
             values = torch.round(getattr(self, name).double() * unit)
             return values.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT - 1).cpu().numpy() if unit == 256 else values.cpu().numpy()
 
         hidden, channels = self.hidden.shape[0], len(self.values_bias) // 2
-        biases = {name: integers(name, 1 << 14) for name in (
-            "context_bias", "current_bias", "hidden_bias", "classes_bias", "values_bias")}
+        biases = {
+            name: integers(name, 1 << 14)
+            for name in ("context_bias", "current_bias", "hidden_bias", "classes_bias", "values_bias")
+        }
         return PriorWeights(
             context=integers("context", 256).reshape(hidden, -1),
             current=integers("current", 256).reshape(4, hidden, -1),
-            hidden=integers("hidden", 256), classes=integers("classes", 256),
-            class_embedding=integers("class_embedding", 64), values=integers("values", 256),
-            taps=integers("taps", 256).reshape(4, channels, 9), previous=integers("previous", 256),
-            shift=self.shift, **biases,
+            hidden=integers("hidden", 256),
+            classes=integers("classes", 256),
+            class_embedding=integers("class_embedding", 64),
+            values=integers("values", 256),
+            taps=integers("taps", 256).reshape(4, channels, 9),
+            previous=integers("previous", 256),
+            shift=self.shift,
+            **biases,
         )

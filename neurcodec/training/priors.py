@@ -62,7 +62,7 @@ def record(
         quality, interval = int(sampler.random.integers(64)), int(sampler.random.choice((1, 2, 3, 3, 4)))
         latents = encode_chunk(codec, np.ascontiguousarray(frames), quality, interval, entropy.cuts)
         recorder = Recorder(records)
-        coder = ChunkCoder(entropy, {stream: recorder for stream in STREAMS}, grid, quality)
+        coder = ChunkCoder(entropy, dict.fromkeys(STREAMS, recorder), grid, quality)
         code_chunk(coder, [frame.type for frame in latents], latents)
     return records
 
@@ -83,7 +83,11 @@ def losses(
 
 
 def train(
-    priors: nn.ModuleDict, codec: CoarseCodec, entropy: EntropyModel, pairs: list[Path], folder: Path,
+    priors: nn.ModuleDict,
+    codec: CoarseCodec,
+    entropy: EntropyModel,
+    pairs: list[Path],
+    folder: Path,
     config: PriorsConfig,
 ) -> Trainer:
     """Run the stage in `folder` (resuming) over the four priors, named as in `entropy.model.PRIORS`."""

@@ -1,10 +1,10 @@
 """The stages of `ncodec train` by name: each reads what the ones before it left in the runs folder.
 
-    runs/pairs      sources and AV1 bases          (stage pairs)
-    runs/coarse     in-loop codec, latent priors   (stage coarse)
-    runs/priors     the four priors                (stage priors)
-    runs/native     native pairs                   (stage native)
-    runs/generator  the generator                  (stage generator)
+runs/pairs      sources and AV1 bases          (stage pairs)
+runs/coarse     in-loop codec, latent priors   (stage coarse)
+runs/priors     the four priors                (stage priors)
+runs/native     native pairs                   (stage native)
+runs/generator  the generator                  (stage generator)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import torch
@@ -25,8 +25,6 @@ from neurcodec.generator.model import Generator
 from neurcodec.training import coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, model_card, motion_priors, write_model
 from neurcodec.training.loop import Schedule, Trainer
-
-C = TypeVar("C")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,9 +39,9 @@ class Place:
     threads: int
 
 
-def configured(config: type[C], settings: Mapping[str, str]) -> C:
+def configured(config: type[Any], settings: Mapping[str, str]) -> Any:
     """A stage's config with text settings put in; InputError for an unknown name or a wrong value."""
-    types = {field.name: type(field.default) for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    types = {field.name: type(field.default) for field in dataclasses.fields(config)}
     values = {}
     for name, text in settings.items():
         if name not in types:
@@ -136,7 +134,11 @@ def run_export(place: Place, settings: Mapping[str, str]) -> None:
 
 
 STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
-    "pairs": run_pairs, "coarse": run_coarse, "priors": run_priors, "native": run_native, "generator": run_generator,
+    "pairs": run_pairs,
+    "coarse": run_coarse,
+    "priors": run_priors,
+    "native": run_native,
+    "generator": run_generator,
     "export": run_export,
 }
 
