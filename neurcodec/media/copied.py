@@ -17,6 +17,8 @@ DROPPED_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 STATISTICS = ("bps", "number_of_", "_statistics_")
 KINDS = {"audio": StreamKind.AUDIO, "subtitle": StreamKind.SUBTITLE, "attachment": StreamKind.ATTACHMENT}
 
+STAND_INS = {StreamKind.AUDIO: ("aac", "libopus"), StreamKind.SUBTITLE: ("ass", "mov_text", "webvtt")}
+
 
 def user_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """Return the tags that say something about the content, without what muxers write about themselves."""
@@ -62,14 +64,15 @@ def supports(container: Any, info: StreamInfo) -> bool:
 def add(container: Any, info: StreamInfo) -> Any:
     """Add the stream to the PyAV output `container` and return it; its packets are muxed as they are.
 
-    PyAV makes a stream without an encoder only from a template stream. The template comes from a scratch file whose
-    codec a pass-through bitstream filter replaces by the one wanted.
+    PyAV makes a stream without an encoder only from a template stream. The template comes from a scratch file, with
+    any codec that the format holds; a pass-through bitstream filter then puts the wanted codec in its place.
     """
     if info.kind == StreamKind.ATTACHMENT:
         name = info.metadata.get("filename", "attachment")
         return container.add_attachment(name, info.metadata.get("mimetype", "application/octet-stream"), info.extradata)
+    stand_in = next(name for name in STAND_INS[info.kind] if av.Codec(name, "w").name in container.supported_codecs)
     with av.open(io.BytesIO(), "w", format="matroska") as scratch:
-        template = scratch.add_stream("aac" if info.kind == StreamKind.AUDIO else "ass")
+        template = scratch.add_stream(stand_in)
         BitStreamFilterContext("null", in_stream=av.Codec(info.codec, "r"), out_stream=template)
         stream: Any = container.add_stream_from_template(template, opaque=True)
     context = stream.codec_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,7 @@ MP4_KEYS = {
     "synopsis", "track", "year",
 }  # fmt: skip
 FALLBACK_RATE = Fraction(25)
+MAX_SCALE = 100_000_000
 
 
 class Muxer:
@@ -46,14 +48,16 @@ class Muxer:
         self._timeless = format == "y4m"  # no timestamps, no colour tags
         self._frames = 0
         self._durations: dict[int, int] = {}
+        self._start = self._end = 0  # of what is shown, in the video's time base
+        self._first_dts: Any = None
         self._copied: dict[int, tuple[StreamInfo, Any]] = {}
         self._last_dts: dict[int, int] = {}
         default, settings = DEFAULT_CODEC.get(format, X264)
         if codec is None or self._timeless:
             codec, options = default, settings if options is None else options
         muxing = {"avoid_negative_ts": "disabled"}  # else a first audio packet below 0 shifts every picture
-        if format in ("mp4", "mov") and not all(key.lower() in MP4_KEYS for key in info.metadata):
-            muxing["movflags"] = "use_metadata_tags"
+        if format in ("mp4", "mov"):
+            muxing |= _mp4_options(info)
         file = str(target) if isinstance(target, Path) else target
         self._container = av.open(file, "w", format=FORMATS[format], container_options=muxing)
         try:
@@ -74,7 +78,10 @@ class Muxer:
         picture.time_base = context.time_base
         picture.color_trc, picture.color_primaries = context.color_trc, context.color_primaries
         picture.colorspace, picture.color_range = context.colorspace, context.color_range
-        self._durations[picture.pts] = 1 if self._timeless else frame.duration
+        duration = 1 if self._timeless else frame.duration
+        self._durations[picture.pts] = duration
+        self._start = picture.pts if self._frames == 0 else self._start
+        self._end = picture.pts + duration
         self._frames += 1
         self._mux(self._video.encode(picture))
 
@@ -95,7 +102,12 @@ class Muxer:
 
     def close(self) -> None:
         """Write what the encoder still holds, and the file's end."""
-        self._mux(self._video.encode(None))
+        packets = self._video.encode(None)
+        self._mux(packets[:-1])
+        for last in packets[-1:]:  # in MP4 its duration ends the track, whichever frame is shown last
+            self._note_start(last)
+            last.duration = max(1, self._end - self._start + self._first_dts - last.dts)
+            self._container.mux(last)
         self._container.close()
 
     def abort(self) -> None:
@@ -139,7 +151,21 @@ class Muxer:
                 ]
             )
 
+    def _note_start(self, packet: Any) -> None:
+        if self._first_dts is None:
+            self._first_dts = packet.dts
+
     def _mux(self, packets: Sequence[Any]) -> None:
         for packet in packets:
+            self._note_start(packet)
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)
+
+
+def _mp4_options(info: VideoInfo) -> dict[str, str]:
+    """Return what makes MP4 keep late starts exactly (else rounded to 1 ms) and tags that it has no place for."""
+    scale = math.lcm(info.time_base.denominator, *(stream.sample_rate or 1 for stream in info.streams))
+    options = {"movie_timescale": str(scale if scale < MAX_SCALE else min(info.time_base.denominator, MAX_SCALE))}
+    if not all(key.lower() in MP4_KEYS for key in info.metadata):
+        options["movflags"] = "use_metadata_tags"
+    return options

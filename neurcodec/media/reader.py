@@ -75,16 +75,20 @@ class VideoReader:
     def items(self) -> Iterator[Frame | Packet]:
         """Yield frames and packets as they come in the file."""
         held: Frame | None = None
+        count, start = 0, 0
         for event in self._all_events():
             if isinstance(event, Packet):
                 yield event
                 continue
             frame = self._convert(event)
-            if held is not None:
+            if held is None:
+                start = frame.pts
+            else:
                 yield Frame(held.rgb, held.pts, frame.pts - held.pts)
             held = frame
+            count += 1
         if held is not None:
-            yield held
+            yield Frame(held.rgb, held.pts, self._last_duration(held, start, count))
 
     def _open(self, source: str | Path | BinaryIO) -> Any:
         try:
@@ -211,6 +215,13 @@ class VideoReader:
         if self._container.duration:
             return Fraction(self._container.duration, av.time_base)
         return None
+
+    def _last_duration(self, last: Frame, start: int, count: int) -> int:
+        """Return the last frame's duration: up to the track's end where the file states it, else as its packet says."""
+        if self._video.duration and self._video.frames == count:
+            rest = start + int(self._video.duration) - last.pts
+            return rest if rest > 0 else last.duration
+        return last.duration
 
     def _convert(self, frame: av.VideoFrame) -> Frame:
         if (frame.width, frame.height) != (self.info.width, self.info.height):
