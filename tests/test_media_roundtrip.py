@@ -295,10 +295,14 @@ def test_an_rgb_picture_becomes_a_tagged_video(tmp_path: Path) -> None:
 
 def test_file_objects_work_as_well_as_paths(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", audio=("aac",))
-    with source.open("rb") as inside, (tmp_path / "b.tmp").open("wb") as outside:
-        with VideoReader(inside) as reader, VideoWriter(outside, reader.info, format="mkv") as writer:
-            for item in reader.items():
-                writer.write_packet(item) if isinstance(item, Packet) else writer.write(item)
+    with (
+        source.open("rb") as inside,
+        (tmp_path / "b.tmp").open("wb") as outside,
+        VideoReader(inside) as reader,
+        VideoWriter(outside, reader.info, format="mkv") as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
     assert len(read(tmp_path / "b.tmp")[1]) == 12
 
 

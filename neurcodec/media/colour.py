@@ -40,7 +40,7 @@ class Converter:
         if self.matrix not in SWS_MATRIX:
             raise InputError(f"colour matrix {matrix} (CICP) is not supported; convert the video to BT.709 first")
         self.range = ColorRange.FULL if color_range == ColorRange.FULL else ColorRange.LIMITED
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._second = VideoReformatter(), VideoReformatter()
 
     def to_rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Return a decoded frame as uint8 (height, width, 3)."""
@@ -58,9 +58,17 @@ class Converter:
 
     def from_rgb(self, rgb: NDArray[np.uint8], pixel_format: str) -> av.VideoFrame:
         """Return uint8 (height, width, 3) as a frame of a YCbCr `pixel_format`."""
-        return self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if self.range == ColorRange.LIMITED:
+            return self._to_ycbcr(self._reformatter, frame, pixel_format)
+        # Straight to 8 bits, swscale's change of range cuts half a level off the chroma (measured).
+        return self._to_ycbcr(self._second, self._to_ycbcr(self._reformatter, frame, "yuv444p12le"), pixel_format)
+
+    def _to_ycbcr(self, reformatter: VideoReformatter, frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+        return reformatter.reformat(
+            frame,
             format=pixel_format,
+            src_colorspace=None if frame.format.is_rgb else SWS_MATRIX[self.matrix],
             dst_colorspace=SWS_MATRIX[self.matrix],
             src_color_range=ColorRange.FULL,
             dst_color_range=self.range,

@@ -13,12 +13,13 @@ import av
 import av.error
 
 from neurcodec.container.records import ColorRange, Packet, StreamInfo
-from neurcodec.errors import InputError
+from neurcodec.errors import InputError, LimitError
 from neurcodec.media import colour, copied
 from neurcodec.media.timing import Timeline, nominal_step
 from neurcodec.media.types import Chapter, Frame, VideoInfo
 
 ATTACHED_PICTURE = 1 << 10
+MAX_PIXELS = 1 << 28  # of one picture; FFmpeg refuses larger ones before it allocates them
 
 
 class VideoReader:
@@ -33,7 +34,8 @@ class VideoReader:
         """Open a path or a binary file object; raise InputError where there is no video to read."""
         self.name = str(getattr(source, "name", "input")) if hasattr(source, "read") else str(source)
         self._notes: list[str] = []
-        self._corrupt = 0
+        self._corrupt = self._owed = self._packets = 0
+        self._ended = False
         self._numbers: dict[int, int] = {}  # input stream -> copied stream
         self._container = self._open(source)
         try:
@@ -62,8 +64,9 @@ class VideoReader:
     def warnings(self) -> list[str]:
         """Return one line for each kind of thing that was repaired, dropped or skipped so far."""
         lines = [*self._notes, *self._timeline.warnings()]
-        if self._corrupt:
-            lines.append(f"{self._corrupt} damaged video packets or frames were skipped or concealed")
+        damaged = self._corrupt + (max(0, self._owed) if self._ended else 0)
+        if damaged:
+            lines.append(f"{damaged} damaged video packets or frames were skipped or concealed")
         return lines
 
     def __iter__(self) -> Iterator[Frame]:
@@ -92,7 +95,8 @@ class VideoReader:
 
     def _open(self, source: str | Path | BinaryIO) -> Any:
         try:
-            return av.open(str(source) if isinstance(source, Path) else source, "r", metadata_errors="replace")
+            file = str(source) if isinstance(source, Path) else source
+            return av.open(file, "r", metadata_errors="replace", options={"max_pixels": str(MAX_PIXELS)})
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{self.name}: cannot be read as media ({_reason(error)})") from None
 
@@ -106,8 +110,12 @@ class VideoReader:
             if extra is not streams[0]:
                 picture = "cover picture" if extra.disposition & ATTACHED_PICTURE else "further video stream"
                 self._notes.append(f"stream {extra.index} ({picture}) is not kept")
+        context = streams[0].codec_context
+        if context.width * context.height > MAX_PIXELS:
+            raise LimitError(f"{self.name}: pictures of {context.width}x{context.height} are above the limit")
+        context.options = {"max_pixels": str(MAX_PIXELS)}
         streams[0].thread_type = "AUTO"
-        if streams[0].codec_context.name == "libdav1d":
+        if context.name == "libdav1d":
             streams[0].thread_count = 1  # its frame threads can hang for ever on damaged packets (measured)
         return streams[0]
 
@@ -135,6 +143,7 @@ class VideoReader:
         """Yield decoded frames (av.VideoFrame) and copied packets in file order."""
         for packet in self._demux():
             if packet is None or packet.stream is self._video:
+                self._packets += packet is not None and packet.size > 0
                 yield from self._decode_packet(packet)
             elif packet.size and packet.stream.index in self._numbers:
                 yield Packet(
@@ -146,6 +155,9 @@ class VideoReader:
                     packet.is_keyframe,
                     packet.is_discard,
                 )
+        self._ended = True
+        if "mp4" in self._container.format.name and self._packets < self._video.frames:
+            self._notes.append(f"the file ends early: {self._packets} of {self._video.frames} pictures are there")
 
     def _decode_packet(self, packet: Any) -> Iterator[Any]:
         try:
@@ -158,6 +170,9 @@ class VideoReader:
         for frame in frames:
             self._corrupt += frame.is_corrupt
             yield frame
+        if self._video.codec_context.name == "hevc" and packet is not None:
+            # This decoder passes over what it cannot decode without a word, but makes one picture of each packet.
+            self._owed += (packet.size > 0 and not packet.is_discard) - len(frames)
 
     def _read_ahead(self) -> av.VideoFrame:
         for event in self._events:
