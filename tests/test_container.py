@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from neurcodec.container import (
+    BaseLayer,
     FrameType,
     Gop,
     Header,
@@ -294,6 +295,16 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
         writer().close()
     with pytest.raises(LimitError, match="chunk_pixels"):
         writer(replace(samples.HEADER, width=16384, height=16384)).write_gop(samples.gop(0, 17))
+    with pytest.raises(LimitError, match="base_scale"):
+        writer().write_gop(replace(good, base=BaseLayer(0, 1, 1)))
+    few = Writer(io.BytesIO(), samples.HEADER, samples.MODEL, Limits(index_entries=1, stream_bytes=50))
+    few.write_stream(samples.AUDIO)
+    with pytest.raises(LimitError, match="attachments"):
+        few.write_stream(samples.AUDIO)
+    few.write_gop(good)
+    assert few.frames == 5
+    with pytest.raises(LimitError, match="index_entries"):
+        few.write_gop(samples.gop(5, 5))
     full = writer()
     for _ in range(64):
         full.write_stream(samples.AUDIO)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from neurcodec.container import Gap, Gop, Packet, Reader
 from neurcodec.container.chunks import pack_chunk
+from neurcodec.container.schema import pack_uvar
 from neurcodec.errors import DamageError, FormatError, LimitError
 
 DOCUMENTED = (FormatError, DamageError, LimitError)
@@ -120,6 +121,40 @@ def test_losses_and_gaps_say_what_is_missing() -> None:
     assert reader.gaps == [Gap(30, 5)]
     assert reader.seek_frame(33).first_frame == 25
     assert next(reader.gops()).first_frame == 25
+
+
+def index_chunk(*rows: tuple[int, int, int]) -> bytes:
+    body = b"".join(pack_uvar(distance) + bytes([frames]) + pack_uvar(2 * step) for distance, frames, step in rows)
+    return pack_chunk(b"indx", bytes([len(rows)]) + body)
+
+
+def test_seeking_does_without_a_right_index() -> None:
+    parts = samples.split(samples.write([samples.gop(5 * k, 5) for k in range(3)]))
+    first, size, third = sum(map(len, parts[:3])), len(parts[3]), len(parts[4])
+    right = [(first, 5, 0), (size, 5, 5005), (third, 5, 5005)]
+    tail = parts[-1][9:17]
+    wrong = {
+        "no index": [],
+        "index elsewhere": [b"", 7],
+        "too few frames": [index_chunk(*right[:2])],
+        "no GOPC there": [index_chunk((first - 3, 5, 0), *right[1:])],
+        "other chunk": [index_chunk(right[0], (size, 6, 5005), (third, 4, 5005))],
+        "beyond the file": [index_chunk(right[0], (2**50, 5, 5005), right[2])],
+        "another type": [index_chunk((12, 5, 0), *right[1:])],
+    }
+    assert index_chunk(*right) == parts[-2]
+    for name, (chunk, distance) in {
+        name: (*value, *[b"", None][len(value) :]) for name, value in wrong.items()
+    }.items():
+        step = len(chunk) if distance is None else distance
+        data = b"".join(parts[:-2]) + chunk + pack_chunk(b"FEND", tail + step.to_bytes(4, "little") + bytes(4))
+        for frame, expected in ((0, 0), (7, 5), (12, 10)):
+            reader = Reader(io.BytesIO(data))
+            assert reader.seek_frame(frame).first_frame == expected, name
+            assert next(reader.gops()).pts[0] == expected * 1001, name
+    nothing = Reader(io.BytesIO(b"".join([*parts[:3], pack_chunk(b"FEND", tail + bytes(8))])))
+    with pytest.raises(DamageError, match="no whole chunk"):
+        nothing.seek_frame(0)
 
 
 def test_a_chunk_inside_a_payload_is_no_chunk() -> None:
