@@ -7,8 +7,8 @@ Needs atheris (pip install atheris). Ten minutes, new inputs kept in /tmp/corpus
         -rss_limit_mb=512 /tmp/corpus fuzz/corpus/container tests/vectors/good tests/vectors/bad
 
 An input that ends in anything but a documented error, takes 5 s or 512 MB is a finding; it goes into
-fuzz/corpus/container, which `tests/test_container_fuzz.py` replays. To keep only the inputs that reach something new, call
-the file itself (it starts itself again): fuzz/fuzz_container.py -merge=1 INTO FROM...
+fuzz/corpus/container, which `tests/test_container_fuzz.py` replays. To keep only the inputs that reach something new,
+call the file itself (it starts itself again): fuzz/fuzz_container.py -merge=1 INTO FROM...
 """
 
 from __future__ import annotations
