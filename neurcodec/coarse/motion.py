@@ -52,8 +52,8 @@ def flow_candidate(current: Plane, reference: Plane) -> Field:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = current.shape
     low = ((0, max(0, 32 - height)), (0, 0))  # OpenCV's flow crashes on wide pictures of fewer rows
-    padded = [np.pad(plane.astype(np.uint8), low, mode="edge") for plane in (current, reference)]
-    flow = dis.calc(*padded, None)[:height]
+    first, second = (np.pad(plane.astype(np.uint8), low, mode="edge") for plane in (current, reference))
+    flow = dis.calc(first, second, None)[:height]
     blocks = flow.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 2).transpose(4, 0, 2, 1, 3)
     median = np.median(blocks.reshape(2, height // BLOCK, width // BLOCK, -1), axis=-1)
     return np.asarray(np.clip(np.rint(median * 4), -MOTION_LIMIT, MOTION_LIMIT), dtype=np.int64)

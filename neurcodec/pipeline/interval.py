@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 _SIDE = 320  # pixels; pictures are shrunk to this before motion is looked for
+_LEAST = 32  # pixels; OpenCV's flow crashes on pictures that are wide and lower than this
 _SAMPLES = 8  # frame pairs looked at
 _DISTANCE = 2  # frames between the two of a pair
 _FLOORS = ((36.0, 4), (30.0, 3), (25.0, 2))  # dB of the motion-compensated frame, and the interval from there on
@@ -29,7 +30,7 @@ def choose(frames: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]) -> i
 def _small_luma(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     ratio = min(1.0, _SIDE / max(height, width))
-    size = (max(16, round(width * ratio)), max(16, round(height * ratio)))
+    size = (max(_LEAST, round(width * ratio)), max(_LEAST, round(height * ratio)))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
