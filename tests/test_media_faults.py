@@ -105,6 +105,13 @@ def test_missing_timestamps_are_filled_in_at_the_frame_rate(tmp_path: Path) -> N
     assert all(frame.duration == step for frame in frames)
 
 
+def test_avi_with_reordered_frames_has_a_constant_rate(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.avi", count=25, options={"bf": "3"}, audio=("libmp3lame",))
+    frames, warnings = frames_of(path)
+    assert [(frame.pts, frame.duration) for frame in frames] == [(k, 1) for k in range(25)]
+    assert any("25 frame timestamps were missing" in line for line in warnings)
+
+
 def test_timestamps_that_jump_back(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.ts", count=20, options={"bf": "0"})
     data = path.read_bytes()

@@ -293,6 +293,29 @@ def test_an_rgb_picture_becomes_a_tagged_video(tmp_path: Path) -> None:
     assert np.abs(frames[0].rgb.astype(int) - picture(64, 48, 3)).mean() < 2
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels", "audio"),
+    [("ts", "libx264", "yuv420p", "aac"), ("webm", "libvpx-vp9", "yuv420p", "libopus"), ("gif", "gif", "rgb8", ""),
+     ("avi", "mpeg4", "yuv420p", "libmp3lame"), ("mpg", "mpeg2video", "yuv420p", "mp2"),
+     ("mkv", "ffv1", "yuv422p10le", "pcm_s16le"), ("mov", "prores_ks", "yuv422p10le", "pcm_s16le")],
+)  # fmt: skip
+def test_other_formats_become_mp4(tmp_path: Path, suffix: str, codec: str, pixels: str, audio: str) -> None:
+    source = make_clip(tmp_path / f"a.{suffix}", codec=codec, pix_fmt=pixels, audio=(audio,) if audio else (), count=25)
+    copy(source, tmp_path / "b.mp4")
+    (before, first, _), (after, second, _) = read(source), read(tmp_path / "b.mp4")
+    assert times(first, before) == times(second, after)
+    assert len(first) == 25
+    for one, two in zip(first[::6], second[::6], strict=True):
+        assert np.abs(one.rgb.astype(int) - two.rgb).mean() < (20 if codec == "gif" else 5)  # GIF's dither is lost
+    if audio:
+        lengths = []
+        for path in (source, tmp_path / "b.mp4"):
+            with av.open(str(path)) as file:
+                lengths.append(sum(frame.samples for frame in file.decode(audio=0)))
+        assert abs(lengths[0] - lengths[1]) < 960  # WebM's trim of the last Opus packet is not kept
+        assert lengths[0] > 47000
+
+
 def test_file_objects_work_as_well_as_paths(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", audio=("aac",))
     with (

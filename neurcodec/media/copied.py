@@ -17,6 +17,11 @@ DROPPED_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 STATISTICS = ("bps", "number_of_", "_statistics_")
 KINDS = {"audio": StreamKind.AUDIO, "subtitle": StreamKind.SUBTITLE, "attachment": StreamKind.ATTACHMENT}
 
+# What FFmpeg takes where a file states the number of channels only, as Matroska does; MP4 wants to know.
+USUAL_LAYOUTS = {
+    f"{count} channels": layout
+    for count, layout in enumerate(("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"), 1)
+}
 STAND_INS = {StreamKind.AUDIO: ("aac", "libopus"), StreamKind.SUBTITLE: ("ass", "mov_text", "webvtt")}
 
 
@@ -40,14 +45,22 @@ def describe(stream: Any) -> StreamInfo | None:
     if kind is None or context is None:
         return None
     common |= {"extradata": context.extradata or b"", "bit_rate": context.bit_rate or 0}
-    if len(context.codec_tag) == 4:
-        common["codec_tag"] = int.from_bytes(context.codec_tag.encode("latin-1", "replace"), "little")
+    common["codec_tag"] = _codec_tag(context)
     if kind == StreamKind.AUDIO:
         common["sample_rate"] = context.sample_rate
         common["channel_layout"] = context.layout.name
         common["sample_format"] = context.format.name if context.format else ""
         common["frame_size"] = context.frame_size
     return StreamInfo(kind, context.codec.canonical_name, **common)
+
+
+def _codec_tag(context: Any) -> int:
+    """Return the stream's FourCC as a little-endian integer; 0 when PyAV cannot say it."""
+    try:
+        tag = str(context.codec_tag).encode("ascii")
+    except UnicodeError:
+        return 0
+    return int.from_bytes(tag, "little") if len(tag) == 4 else 0
 
 
 def supports(container: Any, info: StreamInfo) -> bool:
@@ -79,7 +92,7 @@ def add(container: Any, info: StreamInfo) -> Any:
     context.extradata = info.extradata or None
     if info.kind == StreamKind.AUDIO:
         context.sample_rate = info.sample_rate
-        context.layout = info.channel_layout
+        context.layout = USUAL_LAYOUTS.get(info.channel_layout, info.channel_layout)
         if info.sample_format:
             context.format = info.sample_format
         context.bit_rate = info.bit_rate

@@ -66,6 +66,7 @@ class Muxer:
             )
             self._set_up_video(codec)
             self._set_up_rest(format)
+            self._container.start_encoding()
         except BaseException:
             self._container.close()
             raise

@@ -19,6 +19,7 @@ from neurcodec.media.timing import Timeline, nominal_step
 from neurcodec.media.types import Chapter, Frame, VideoInfo
 
 ATTACHED_PICTURE = 1 << 10
+GENERATE_PTS = 1  # PyAV sets this flag; the timestamps that FFmpeg then makes up for AVI are in the wrong order
 MAX_PIXELS = 1 << 28  # of one picture; FFmpeg refuses larger ones before it allocates them
 
 
@@ -38,6 +39,7 @@ class VideoReader:
         self._ended = False
         self._numbers: dict[int, int] = {}  # input stream -> copied stream
         self._container = self._open(source)
+        self._container.flags &= ~GENERATE_PTS
         try:
             self._video = self._choose_video()
             self._streams = self._choose_copied()
