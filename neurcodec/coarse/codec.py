@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,9 +142,10 @@ class ChunkEncoder:
 
 @torch.inference_mode()
 def encode_chunk(
-    model: CoarseCodec, frames: NDArray[np.uint8], quality: int, interval: int, cuts: Sequence[int]
+    model: CoarseCodec, frames: NDArray[np.uint8], quality: int, interval: int, cuts: Sequence[int],
+    tick: Callable[[], None] | None = None,
 ) -> list[FrameLatents]:
-    """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order."""
+    """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order; `tick` is called for each."""
     types = frame_types(len(frames), interval)
     places = positions(types)
     encoder = ChunkEncoder(model, quality, cuts, *frames.shape[1:3])
@@ -156,6 +157,8 @@ def encode_chunk(
             result[index] = encoder.sparse(picture, distance / span)
         else:
             result[index] = encoder.backbone(types[index], picture)
+        if tick is not None:
+            tick()
     return [result[index] for index in range(len(types))]
 
 

@@ -60,8 +60,9 @@ class _Job:
         self.writer = Writer(file, header(self.info), codec.model.info)
         self.packets: list[Packet] = []
         self.waiting_bytes = 0
-        self.chunks = 0
+        self.chunks = self.frames = 0
         self.seconds = 0.0
+        codec.tick = self._tick
 
     def run(self) -> EncodeReport:
         """Write everything."""
@@ -107,7 +108,15 @@ class _Job:
         self._write_packets()
         self.chunks += 1
         self.seconds += float((pts[-1] + duration - pts[0]) * self.info.time_base)
-        self.progress(Progress(self.writer.frames, self._total(), self.writer.bytes_written, self.seconds))
+        self.frames = self.writer.frames
+        self._report()
+
+    def _tick(self) -> None:
+        self.frames += 1
+        self._report()
+
+    def _report(self) -> None:
+        self.progress(Progress(self.frames, self._total(), self.writer.bytes_written, self.seconds))
 
     def _write_packets(self) -> None:
         self.writer.write_packets(self.packets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,23 +28,28 @@ Network = TypeVar("Network", bound=ModelMixin)
 
 
 class NativeCodec:
-    """A model's networks on one device; `diffusion` loads the generator too."""
+    """A model's networks on one device; `diffusion` loads the generator too.
+
+    `tick`, when set, is called for every frame that `encode` has coded.
+    """
 
     def __init__(
         self, model: Model, device_name: str = "auto", threads: int | None = None, diffusion: bool = False
     ) -> None:
         limit_threads(threads)
-        device = choose(device_name)
+        self.device = choose(device_name)
         self.model = model
+        self.tick: Callable[[], None] | None = None
         self.entropy = EntropyModel.load(model.entropy_path)
-        self._coarse = load_network(CoarseCodec, model.folder / "coarse", device)
-        self._generator = load_network(Generator, model.folder / "generator", device) if diffusion else None
+        self._coarse = load_network(CoarseCodec, model.folder / "coarse", self.device)
+        self.features = int(self._coarse.config.features)
+        self._generator = load_network(Generator, model.folder / "generator", self.device) if diffusion else None
 
     def encode(
         self, rgb: npt.NDArray[np.uint8], pts: tuple[int, ...], last_duration: int, quality: int, interval: int
     ) -> Gop:
         """Code frames uint8 (T, H, W, 3) as one closed GOP."""
-        latents = encode_chunk(self._coarse, rgb, quality, interval, self.entropy.cuts)
+        latents = encode_chunk(self._coarse, rgb, quality, interval, self.entropy.cuts, self.tick)
         return Gop(
             pts=pts,
             last_duration=last_duration,
