@@ -256,3 +256,22 @@ def test_reading_streams(tmp_path: Path) -> None:
         assert before < size / 4
         assert halfway < size / 2
         assert file.total > size * 0.9
+
+
+def test_only_the_first_video_stream_is_kept_and_alpha_is_left_out(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        streams: list[Any] = [out.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for k, stream in enumerate(streams):
+            stream.width, stream.height, stream.pix_fmt = 64 + 32 * k, 48, "yuv420p"
+        for k, stream in enumerate(streams):
+            frame = av.VideoFrame.from_ndarray(picture(64 + 32 * k, 48, 0), format="rgb24")
+            out.mux(stream.encode(frame) + stream.encode(None))
+    frames, warnings = frames_of(tmp_path / "a.mkv")
+    assert frames[0].rgb.shape == (48, 64, 3)
+    assert "stream 1 (further video stream) is not kept" in warnings
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "rgba", Fraction(1, 25)
+    rgba = np.concatenate([picture(64, 48, 0), np.full((48, 64, 1), 128, np.uint8)], axis=2)
+    packets = encoder.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")) + encoder.encode(None)
+    (tmp_path / "a.png").write_bytes(b"".join(map(bytes, packets)))
+    assert np.array_equal(frames_of(tmp_path / "a.png")[0][0].rgb, rgba[..., :3])
