@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from neurcodec.errors import InputError
 from neurcodec.evaluation import clips, scoring
@@ -22,8 +24,10 @@ from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.codecs import Codec, Setting
 from neurcodec.evaluation.metrics import Networks
 
-Progress = Callable[[str], None]
-"""Called after each point with a short text about it."""
+Progress = Callable[[str, int], None]
+"""Called with a short text and the number of settings that are newly done."""
+GROUP = 4
+"""Coded versions of a clip that are scored together, so that the source's features are computed once for them."""
 
 
 @dataclass
@@ -58,43 +62,75 @@ def cache_key(codec: Codec, clip: Clip, setting: Setting) -> dict[str, Any]:
     }
 
 
-def measure(codec: Codec, setting: Setting, source: Path, scorer: scoring.ClipScorer, cache: Cache) -> list[Point]:
-    """Code `source` (the lossless cut of the scorer's clip) once, score every curve of it, and store the result."""
-    clip, key, points = scorer.clip, cache_key(codec, scorer.clip, setting), []
+def measure(codec: Codec, settings: Sequence[Setting], scorer: scoring.ClipScorer, cache: Cache) -> list[Point]:
+    """Code the scorer's clip at these settings, score all versions together, and store the points of each setting."""
+    clip = scorer.clip
     with tempfile.TemporaryDirectory(prefix="ncodec-bench-") as name:
-        coded, size, encoding = codec.encode(source, setting, Path(name))
-        wanted = codec.wanted(setting, size, clip)
-        for curve in codec.curves:
-            point = Point(curve, setting.value, setting.half, size, encoding.seconds, encoding.peak_memory)
-            points.append(point)
-            if not wanted:
-                continue
-            video, decoding = codec.decode(coded, setting, clip, curve)
-            point.decode_seconds, point.decode_memory = decoding.seconds, decoding.peak_memory
+        source = Path(name) / "source.nut"
+        clips.write_lossless(source, clip.frames, clip.rate)
+        groups = [_code(codec, setting, source, clip) for setting in settings]
+    scored = [(point, frames) for group in groups for point, frames in group if frames is not None]
+    for (point, _), metrics in zip(scored, scorer.score([frames for _, frames in scored]), strict=True):
+        point.metrics = metrics
+    for setting, group in zip(settings, groups, strict=True):
+        key = cache_key(codec, clip, setting)
+        for point, frames in group:
+            if frames is not None:
+                point.picture = cache.put_picture(key, point.curve, frames[clip.showcase])
+        cache.put(key, [point for point, _ in group])
+    return [point for group in groups for point, _ in group]
+
+
+def _code(codec: Codec, setting: Setting, source: Path, clip: Clip) -> list[tuple[Point, Frames | None]]:
+    """Encode once and decode each curve; no frames for a size outside the compared rates."""
+    coded, size, encoding = codec.encode(source, setting, source.parent)
+    wanted = codec.wanted(setting, size, clip)
+    group: list[tuple[Point, Frames | None]] = []
+    for curve in codec.curves:
+        point, frames = Point(curve, setting.value, setting.half, size, encoding), None
+        if wanted:
+            video, point.decode = codec.decode(coded, setting, clip, curve)
             frames = np.stack(list(clips.iterate(video)))
             video.unlink()
-            point.metrics = scorer.score(frames)
-            point.picture = cache.put_picture(key, curve, frames[clip.showcase])
-    cache.put(key, points)
-    return points
+        group.append((point, frames))
+    coded.unlink()
+    return group
+
+
+def run(
+    paths: Sequence[Path], frames: int, codecs: Sequence[Codec], networks: Networks, cache: Cache, jobs: int
+) -> list[ClipResult]:
+    """Measure all codecs on the first `frames` frames of every file, with a progress bar on a terminal."""
+    check_names(paths)
+    share_threads(jobs)
+    total = len(paths) * sum(len(codec.settings()) for codec in codecs)
+    with tqdm(total=total, unit="point", disable=None, dynamic_ncols=True, file=sys.stderr) as bar:
+
+        def progress(text: str, count: int) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(count)
+
+        return [run_clip(clips.load(path, frames), codecs, networks, cache, jobs, progress) for path in paths]
 
 
 def run_clip(
     clip: Clip, codecs: Sequence[Codec], networks: Networks, cache: Cache, jobs: int, progress: Progress
 ) -> ClipResult:
-    """All points of one clip, from the cache where it has them; `jobs` points are measured at a time."""
+    """All points of one clip, from the cache where it has them; `jobs` groups of points are measured at a time."""
     points: list[Point] = []
-    open_work: list[tuple[Codec, Setting]] = []
+    work: list[tuple[Codec, list[Setting]]] = []
     for codec in codecs:
+        missing: list[Setting] = []
         for setting in codec.settings():
             stored = cache.get(cache_key(codec, clip, setting), networks.metrics)
             if stored is None:
-                open_work.append((codec, setting))
+                missing.append(setting)
             else:
                 points += stored
-                progress(f"{clip.name} {codec.name} {setting.value} (cached)")
-    if open_work:
-        points += _measure_all(clip, open_work, networks, cache, jobs, progress)
+                progress(f"{clip.name} {codec.name}", 1)
+        size = max(1, GROUP // len(codec.curves))
+        work += [(codec, missing[start : start + size]) for start in range(0, len(missing), size)]
+    points += _measure_all(work, scoring.ClipScorer(clip, networks), cache, jobs, progress)
     points.sort(key=lambda point: (point.curve, point.half, point.value))
     count, height, width, _ = clip.frames.shape
     picture = clip.frames[clip.showcase].copy()
@@ -102,18 +138,16 @@ def run_clip(
 
 
 def _measure_all(
-    clip: Clip, work: list[tuple[Codec, Setting]], networks: Networks, cache: Cache, jobs: int, progress: Progress
+    work: list[tuple[Codec, list[Setting]]], scorer: scoring.ClipScorer, cache: Cache, jobs: int, progress: Progress
 ) -> list[Point]:
-    scorer, points = scoring.ClipScorer(clip, networks), []
-    with tempfile.TemporaryDirectory(prefix="ncodec-bench-") as name, ThreadPoolExecutor(jobs) as pool:
-        source = Path(name) / "source.nut"
-        clips.write_lossless(source, clip.frames, clip.rate)
-        tasks = {pool.submit(measure, *item, source, scorer, cache): item for item in work}
+    points: list[Point] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        tasks = {pool.submit(measure, *item, scorer, cache): item for item in work}
         try:
             for task in as_completed(tasks):
                 points += task.result()
-                codec, setting = tasks[task]
-                progress(f"{clip.name} {codec.name} {setting.value}")
+                codec, settings = tasks[task]
+                progress(f"{scorer.clip.name} {codec.name}", len(settings))
         finally:
             pool.shutdown(cancel_futures=True)
     return points

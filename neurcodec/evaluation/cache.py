@@ -12,26 +12,29 @@ import cv2
 import numpy as np
 
 from neurcodec.evaluation.clips import Frames
+from neurcodec.evaluation.processes import Cost
 
 
 @dataclass
 class Point:
     """One measured point of one curve.
 
-    Sizes in bytes, times in seconds for the whole clip, memory in bytes. `metrics` is empty for a point outside the
-    compared rates; a metric that cannot be computed for this clip is None. `picture` is the showcase frame (PNG).
+    `size` in bytes; `decode` is None and `metrics` empty for a point outside the compared rates; a metric that cannot be computed for this clip is None. `picture` is the showcase frame (PNG).
     """
 
     curve: str
     value: int
     half: bool
     size: int
-    encode_seconds: float
-    encode_memory: int
-    decode_seconds: float = 0.0
-    decode_memory: int = 0
+    encode: Cost
+    decode: Cost | None = None
     metrics: dict[str, float | None] = field(default_factory=dict)
     picture: str = ""
+
+
+def _point(data: dict[str, Any]) -> Point:
+    costs = {name: Cost(**data[name]) for name in ("encode", "decode") if data[name] is not None}
+    return Point(**{**data, **costs})
 
 
 def hash_files(root: Path, patterns: tuple[str, ...]) -> str:
@@ -58,7 +61,7 @@ class Cache:
         path = self._path(key)
         if not path.is_file():
             return None
-        points = [Point(**point) for point in json.loads(path.read_text())["points"]]
+        points = [_point(data) for data in json.loads(path.read_text())["points"]]
         if any(point.metrics and not set(metrics) <= set(point.metrics) for point in points):
             return None
         return points

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
-from av.error import FFmpegError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from neurcodec.errors import InputError
-from neurcodec.media.colour import SCALING
+from neurcodec.media.reader import VideoReader
 
 Frames = NDArray[np.uint8]
 """RGB pictures, uint8 (T, H, W, 3), or one of them (H, W, 3)."""
@@ -58,34 +58,17 @@ def bits_per_pixel(size: int, clip: Clip) -> float:
     return size * 8 / clip.pixels
 
 
-def video_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
-    """The first video stream, decoding with all threads allowed; InputError when there is none."""
-    if not container.streams.video:
-        raise InputError(f"{path}: holds no video stream")
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    return stream
-
-
 def iterate(path: Path, limit: int | None = None) -> Iterator[Frames]:
     """The first `limit` frames of a video file as uint8 RGB (H, W, 3); InputError when it cannot be read."""
-    try:
-        with av.open(str(path)) as container:
-            for index, frame in enumerate(container.decode(video_stream(container, path))):
-                if limit is not None and index >= limit:
-                    return
-                yield np.asarray(frame.to_ndarray(format="rgb24", interpolation=SCALING), dtype=np.uint8)
-    except (FFmpegError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as video ({error})") from error
+    with VideoReader(path) as reader:
+        for frame in islice(reader, limit):
+            yield frame.rgb
 
 
 def frame_rate(path: Path) -> Fraction:
-    """Average frames per second of the video stream (25 when the file does not say)."""
-    try:
-        with av.open(str(path)) as container:
-            return Fraction(video_stream(container, path).average_rate or 25)
-    except (FFmpegError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as video ({error})") from error
+    """Average frames per second of the video (25 when the file does not say)."""
+    with VideoReader(path) as reader:
+        return reader.info.frame_rate or Fraction(25)
 
 
 def load(path: Path, limit: int | None = None) -> Clip:

@@ -20,8 +20,9 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from neurcodec.errors import NcodecError
-from neurcodec.evaluation.clips import Clip, Frames, frame_rate, iterate, video_stream, write_lossless
-from neurcodec.evaluation.codecs import Cost, RateWindow, Setting, run_process
+from neurcodec.evaluation.clips import Clip, Frames, frame_rate, iterate, write_lossless
+from neurcodec.evaluation.codecs import RateWindow, Setting
+from neurcodec.evaluation.processes import Cost, run_process
 from neurcodec.media.colour import SCALING
 
 GOP_SECONDS = 3
@@ -164,7 +165,7 @@ def restore(pixels: Frames, half: bool, width: int, height: int) -> Frames:
 def decoded(coded: Path, half: bool, width: int, height: int) -> Iterator[Frames]:
     """The RGB frames of a peer's file at the source's size."""
     with av.open(str(coded)) as container:
-        for frame in container.decode(video_stream(container, coded)):
+        for frame in container.decode(video=0):
             yield restore(to_rgb(frame), half, width, height)
 
 

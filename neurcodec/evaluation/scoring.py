@@ -1,7 +1,8 @@
 """Scores of a coded clip against its source; see METRICS for the names and docs/bench.md for the definitions.
 
-All frames count for PSNR, LPIPS, tLP and flicker; MS-SSIM and the TAEF2 distances, which are slow, see about ten frames
-spaced by a number without the factors 2 and 3, so that no frame type of a usual pyramid is favoured.
+All frames count for PSNR and flicker. The slow metrics see samples, spaced by a number without the factors 2 and 3 so
+that no frame type of a usual pyramid is favoured: pairs of successive frames for LPIPS and tLP, single frames for
+MS-SSIM and the TAEF2 distances.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from neurcodec.evaluation.metrics import PSNR_CAP, Networks
 
 VERSION = 1
 """Part of every cache key: raise it when a definition changes."""
-BATCH = 4
+BATCH = 8
+SAMPLES = 14
+"""About how many frames (MS-SSIM) or pairs of successive frames (LPIPS, tLP) of a clip are looked at."""
+TAE_SAMPLES = 6
 SMALLEST_MS_SSIM = 161
 """Five scales of an 11-pixel window need a picture larger than this on both sides."""
 OCCLUSION_LEVELS = 20.0
@@ -34,10 +38,10 @@ OCCLUSION_LEVELS = 20.0
 Luma = NDArray[np.float32]
 
 
-def sampled(count: int) -> list[int]:
-    """About ten indexes below `count`, evenly spaced by a number that has neither 2 nor 3 as factor."""
-    step = max(1, count // 10)
-    while step % 2 == 0 or step % 3 == 0:
+def sampled(count: int, wanted: int) -> list[int]:
+    """About `wanted` indexes below `count`, from 0, spaced by a number that has neither 2 nor 3 as factor."""
+    step = max(1, count // wanted)
+    while step > 1 and (step % 2 == 0 or step % 3 == 0):
         step += 1
     return list(range(0, count, step))
 
@@ -66,29 +70,32 @@ def ms_ssim(source: Frames, frames: Frames) -> float | None:
         return None
     values = [
         float(multiscale_structural_similarity_index_measure(to_tensor(b), to_tensor(a), data_range=1.0))
-        for a, b in ((source[i : i + 1], frames[i : i + 1]) for i in sampled(len(source)))
+        for a, b in ((source[i : i + 1], frames[i : i + 1]) for i in sampled(len(source), SAMPLES))
     ]
     return sum(values) / len(values)
 
 
-def perceptual(network: LPIPS, source: Frames, frames: Frames) -> tuple[float, float]:
-    """Mean LPIPS, and tLP: the mean difference between the LPIPS of successive frames in one and in the other."""
-    distances: list[Tensor] = []
-    changes: list[Tensor] = []
-    last: list[list[Tensor]] | None = None
-    for a, b in zip(_batches(source), _batches(frames), strict=True):
-        pair = [network.embed(to_tensor(a)), network.embed(to_tensor(b))]
-        distances.append(network.distance(*pair))
-        joined = pair if last is None else [_join(before, now) for before, now in zip(last, pair, strict=True)]
-        first, second = (network.distance([m[:-1] for m in maps], [m[1:] for m in maps]) for maps in joined)
-        changes.append((first - second).abs())
-        last = [[m[-1:] for m in maps] for maps in pair]
-    change = torch.cat(changes)
-    return float(torch.cat(distances).mean()), float(change.mean()) if len(change) else 0.0
+def perceptual(network: LPIPS, source: Frames, versions: list[Frames]) -> list[tuple[float, float]]:
+    """(LPIPS, tLP) of each version of the source, whose features are computed once for all of them.
+
+    LPIPS is the mean over the frames of the sampled pairs; tLP the mean over pairs of the difference between the LPIPS
+    of the pair's two frames in the version and in the source (0 for a single frame).
+    """
+    distances: list[list[Tensor]] = [[] for _ in versions]
+    changes: list[list[Tensor]] = [[] for _ in versions]
+    for first in sampled(max(1, len(source) - 1), SAMPLES):
+        own = network.embed(to_tensor(source[first : first + 2]))
+        step = network.distance([m[:-1] for m in own], [m[1:] for m in own])
+        for index, frames in enumerate(versions):
+            maps = network.embed(to_tensor(frames[first : first + 2]))
+            distances[index].append(network.distance(own, maps))
+            changes[index].append((step - network.distance([m[:-1] for m in maps], [m[1:] for m in maps])).abs())
+    return [(_mean(values), _mean(steps)) for values, steps in zip(distances, changes, strict=True)]
 
 
-def _join(first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
-    return [torch.cat(pair) for pair in zip(first, second, strict=True)]
+def _mean(values: list[Tensor]) -> float:
+    joined = torch.cat(values)
+    return float(joined.mean()) if len(joined) else 0.0
 
 
 class Motion:
@@ -145,21 +152,28 @@ class ClipScorer:
     def _encode(self, frames: Frames) -> Tensor:
         if self.networks.encoder is None:
             raise InputError("the TAEF2 encoder is not loaded")
-        return self.networks.encoder.latents(to_tensor(frames[sampled(len(frames))]))
+        return self.networks.encoder.latents(to_tensor(frames[sampled(len(frames), TAE_SAMPLES)]))
 
     @torch.inference_mode()
-    def score(self, frames: Frames) -> dict[str, float | None]:
-        """All available metrics of these frames, uint8 like the clip's; InputError when their number or size differ."""
+    def score(self, versions: list[Frames]) -> list[dict[str, float | None]]:
+        """All available metrics of each version, uint8 like the clip's; InputError when number or size differ."""
+        for frames in versions:
+            if frames.shape != self.clip.frames.shape:
+                raise InputError(f"{self.clip.name}: decoded to {frames.shape}, the source is {self.clip.frames.shape}")
+        scores = [self._score_one(frames) for frames in versions]
+        if versions and self.networks.lpips is not None:
+            pairs = perceptual(self.networks.lpips, self.clip.frames, versions)
+            for score, (lpips, change) in zip(scores, pairs, strict=True):
+                score.update({"lpips": lpips, "tlp": change})
+        return [{name: score[name] for name in self.networks.metrics} for score in scores]
+
+    def _score_one(self, frames: Frames) -> dict[str, float | None]:
         source, wanted = self.clip.frames, self.networks.metrics
-        if frames.shape != source.shape:
-            raise InputError(f"{self.clip.name}: decoded to {frames.shape}, the source is {source.shape}")
         scores: dict[str, float | None] = {}
         if "psnr" in wanted:
             scores["psnr"] = psnr(source, frames)
         if "ms-ssim" in wanted:
             scores["ms-ssim"] = ms_ssim(source, frames)
-        if self.networks.lpips is not None:
-            scores["lpips"], scores["tlp"] = perceptual(self.networks.lpips, source, frames)
         if "flicker" in wanted:
             with self._lock:
                 motion = self._motion
@@ -169,4 +183,4 @@ class ClipScorer:
                 latents = self._latents
             other = self._encode(frames)
             scores["tae"], scores["tae-fd"] = tae.paired(latents, other), tae.frechet(latents, other)
-        return {name: scores[name] for name in wanted}
+        return scores
