@@ -19,7 +19,8 @@ from neurcodec.evaluation.processes import Cost
 class Point:
     """One measured point of one curve.
 
-    `size` in bytes; `decode` is None and `metrics` empty for a point outside the compared rates; a metric that cannot be computed for this clip is None. `picture` is the showcase frame (PNG).
+    `size` in bytes; `decode` is None and `metrics` empty for a point outside the compared rates; a metric that cannot
+    be computed for this clip is None. `picture` is the showcase frame (PNG).
     """
 
     curve: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError  # what torch.load raises when it refuses a file
 
 import torch
 from torch import Tensor, nn
@@ -57,8 +58,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: weights file not found; give its folder with --weights DIR")
     try:
         tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise ModelError(f"{path}: not a readable weights file ({error})") from error
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as error:
+        raise ModelError(f"{path}: not a readable weights file; fetch it again ({type(error).__name__})") from error
     return tensors
 
 

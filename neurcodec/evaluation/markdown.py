@@ -151,9 +151,9 @@ def _costs(data: Json) -> str:
     for side in ("encode", "decode"):
         header += [f"{side} frames/s", f"{side} CPU ms/frame", f"{side} peak MiB"]
     note = (
-        "Whole processes, start-up and lossless input and output included; peers use one thread. Frames/s are wall-clock"
-        " and suffer from whatever else the machine did; CPU time (all cores together) does not. Memory is the highest "
-        "resident set of the process and its children, sampled every 20 ms."
+        "Whole processes, start-up and lossless input and output included; peers use one thread. Frames/s are wall "
+        "clock and suffer from whatever else the machine did; CPU time (all cores together) does not. Memory is the "
+        "highest resident set of the process and its children, sampled every 20 ms."
     )
     return f"## Speed and memory\n\n{note}\n\n" + table(header, rows)
 

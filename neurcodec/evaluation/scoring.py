@@ -30,8 +30,8 @@ BATCH = 8
 SAMPLES = 14
 """About how many frames (MS-SSIM) or pairs of successive frames (LPIPS, tLP) of a clip are looked at."""
 TAE_SAMPLES = 6
-SMALLEST_MS_SSIM = 161
-"""Five scales of an 11-pixel window need a picture larger than this on both sides."""
+SMALLEST_MS_SSIM = 176
+"""Five scales of an 11-pixel window need as many pixels on both sides (11 * 2 ** 4)."""
 OCCLUSION_LEVELS = 20.0
 """Where the warped source differs from the source by more than this, the flow is not trusted."""
 
