@@ -7,7 +7,6 @@ at its top, so that `ncodec --help` answers at once.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import pkgutil
@@ -22,6 +21,8 @@ from neurcodec.errors import NcodecError, OutputError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C or SIGTERM."""
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class _Commands(click.Group):
@@ -55,14 +56,21 @@ def group() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End the job once; further signals do not disturb the cleaning up."""
+    for known in _SIGNALS:
+        signal.signal(known, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run `ncodec` with the process's arguments and exit with the code of neurcodec/errors.py."""
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_run())
+    for known in _SIGNALS:
+        signal.signal(known, _interrupt)
+    code = _run()
+    if code == INTERRUPTED:  # at once: threads that are still in native code are not waited for
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run() -> int:

@@ -67,6 +67,8 @@ class _Job:
     def run(self) -> EncodeReport:
         """Write everything."""
         warned = _warn(self.reader.warnings(), ())
+        if self.info.chapters:
+            logger.warning("the %d chapter marks are not kept", len(self.info.chapters))
         if self.options.audio:
             for stream in self.info.streams:
                 self.writer.write_stream(stream)

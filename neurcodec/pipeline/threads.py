@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 _POLL = 0.1  # seconds between looks at the stop flag
+_PATIENCE = 1.0  # seconds that a stopped thread may take to finish its item
 _END = object()
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """Iterate `items` in a thread that runs at most `depth` items ahead; its exception is raised here.
 
-    Closing the generator stops the thread and waits for it.
+    Closing the generator stops the thread.
     """
     ready: queue.Queue[Any] = queue.Queue(depth)
     stop = threading.Event()
@@ -40,7 +41,7 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             raise failure[0]
     finally:
         stop.set()
-        thread.join()
+        thread.join(_PATIENCE)
 
 
 class Sink(Generic[T]):
@@ -78,7 +79,7 @@ class Sink(Generic[T]):
             self.finish()
         else:
             self._stop.set()
-            self._thread.join()
+            self._thread.join(_PATIENCE)
 
     def _work(self) -> None:
         while not self._stop.is_set():
