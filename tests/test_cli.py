@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -195,6 +196,19 @@ def test_interruption_leaves_nothing(number: signal.Signals, long_clip: Path, ti
     assert "Traceback" not in stderr
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("job", ["encode", "decode"])
+def test_a_full_disk_is_an_output_error(job: str, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path) -> None:
+    places = [clip, tmp_path / "out.nvc"] if job == "encode" else [coded, tmp_path / "out.mp4"]
+    run = subprocess.run(
+        [sys.executable, "-m", "neurcodec", job, *places, "--model", tiny_model, "--quiet"],
+        capture_output=True, text=True, env=ENVIRONMENT, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+    )  # fmt: skip
+    assert run.returncode == 4, run.stderr
+    assert re.match(rf"{re.escape(str(places[1]))}: ", error(run))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_shows_on_a_terminal_only(coded: Path, long_clip: Path, tiny_model: Path, tmp_path: Path) -> None:
