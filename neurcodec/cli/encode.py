@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from neurcodec.cli import _common
+from neurcodec.container import Profile
 from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
 
 
@@ -19,7 +20,9 @@ from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
     "-q", "--quality", type=click.IntRange(0, MAX_QUALITY), default=EncodeOptions.quality, show_default=True,
     help="0 is the smallest file.",
 )
-@click.option("--gop", type=click.FloatRange(0.04, 60), default=3.0, show_default=True, metavar="SECONDS",
+@click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
+              help="native: our latents only; layered: restores a degraded AV1 base layer.")
+@click.option("--gop", type=click.FloatRange(0.04, 60), default=5.0, show_default=True, metavar="SECONDS",
               help="Longest chunk: the unit of seeking and of damage.")
 @click.option("--backbone-interval", type=click.Choice(["auto", "1", "2", "3", "4"]), default="auto",
               show_default=True, help="Every Nth frame carries latents, the others motion only.")
@@ -31,7 +34,7 @@ from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
 @_common.quiet
 @_common.verbose
 def command(
-    source: Path, target: Path, quality: int, gop: float, backbone_interval: str, no_audio: bool, model: str,
+    source: Path, target: Path, profile: str, quality: int, gop: float, backbone_interval: str, no_audio: bool, model: str,
     device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
 ) -> None:
     """Code the video IN as the .nvc file OUT.
@@ -42,7 +45,7 @@ def command(
 
     _common.set_up_logging(quiet, verbose)
     options = EncodeOptions(
-        quality=quality, model=model, device=device, gop_seconds=Fraction(gop).limit_denominator(1000),
+        profile=Profile[profile.upper()], quality=quality, model=model, device=device, gop_seconds=Fraction(gop).limit_denominator(1000),
         backbone_interval=None if backbone_interval == "auto" else int(backbone_interval), audio=not no_audio,
         overwrite=force, threads=threads,
     )

@@ -11,18 +11,36 @@ STAGES = ("pairs", "coarse", "priors", "native", "generator", "export")
 
 @click.command()
 @click.argument("stage", type=click.Choice(STAGES))
-@click.option("--data", multiple=True, type=click.Path(path_type=Path, exists=True), help="Folder of clips or pictures (pairs).")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-              help="Folder of everything that training writes; a stage goes on from its last checkpoint.")
+@click.option(
+    "--data", multiple=True, type=click.Path(path_type=Path, exists=True), help="Folder of clips or pictures (pairs)."
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of everything that training writes; a stage goes on from its last checkpoint.",
+)
 @click.option("--weights", type=click.Path(path_type=Path, exists=True), help="Folder with lpips/ (generator).")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("models/default"), show_default=True,
-              help="Model folder (export).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("models/default"),
+    show_default=True,
+    help="Model folder (export).",
+)
 @click.option("--config", multiple=True, metavar="NAME=VALUE", help="Override a setting of the stage's config.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda[:N].")
 @click.option("--threads", type=int, default=1, show_default=True, help="CPU threads.")
 def command(
-    stage: str, data: tuple[Path, ...], runs: Path, weights: Path | None, out: Path, config: tuple[str, ...],
-    device: str, threads: int,
+    stage: str,
+    data: tuple[Path, ...],
+    runs: Path,
+    weights: Path | None,
+    out: Path,
+    config: tuple[str, ...],
+    device: str,
+    threads: int,
 ) -> None:
     """Run one training STAGE: pairs, coarse, priors, native, generator, export - in this order.
 

@@ -48,9 +48,9 @@ def decode_file(
         model = models.for_file(reader.model, options.model, pixels=True)
         if model.weights_hash != reader.model.weights_hash:
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
-        from neurcodec.pipeline.native import NativeCodec  # torch takes seconds to load: not before the quick checks
+        from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
 
-        codec = NativeCodec(model, options.device, options.threads, options.diffusion)
+        codec = codec_class(reader.header.profile)(model, options.device, options.threads, options.diffusion)
         output = atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
         job = _Job(reader, codec, options, progress)
         with output as temporary:

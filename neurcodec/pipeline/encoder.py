@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from neurcodec.container import Header, Packet, Writer
+from neurcodec.container import Header, Packet, Profile, Writer
 from neurcodec.media import Frame, VideoInfo, VideoReader
 from neurcodec.pipeline import interval, models
 from neurcodec.pipeline.chunking import split
@@ -41,9 +41,9 @@ def encode_file(
     check_target(target, source, options.overwrite)
     with VideoReader(source) as reader:
         model = models.find(options.model)
-        from neurcodec.pipeline.native import NativeCodec  # torch takes seconds to load: not before the quick checks
+        from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
 
-        codec = NativeCodec(model, options.device, options.threads)
+        codec = codec_class(options.profile)(model, options.device, options.threads)
         with atomic_file(target) as temporary, temporary.open("xb") as file:
             return _Job(reader, file, codec, options, progress).run()
 
@@ -57,7 +57,7 @@ class _Job:
     ) -> None:
         self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
         self.info = reader.info
-        self.writer = Writer(file, header(self.info), codec.model.info)
+        self.writer = Writer(file, header(self.info, options.profile), codec.model.info)
         self.packets: list[Packet] = []
         self.waiting_bytes = 0
         self.chunks = self.frames = 0
@@ -133,7 +133,7 @@ class _Job:
         return None
 
 
-def header(info: VideoInfo) -> Header:
+def header(info: VideoInfo, profile: Profile) -> Header:
     """What the container keeps of a video's description."""
     return Header(
         width=info.width,
@@ -148,6 +148,7 @@ def header(info: VideoInfo) -> Header:
         color_range=info.color_range,
         chroma_location=info.chroma_location,
         bit_depth=info.bit_depth,
+        profile=profile,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from neurcodec.container import Profile
+
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63
 
@@ -14,14 +16,15 @@ MAX_QUALITY = 63
 class EncodeOptions:
     """How to encode.
 
-    quality: 0 (smallest file) to 63. gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the
+    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the
     motion of each chunk. audio: copy sound and subtitles. threads: CPU threads, None leaves them to torch.
     """
 
+    profile: Profile = Profile.NATIVE
     quality: int = 32
     model: str = DEFAULT_MODEL
     device: str = "auto"
-    gop_seconds: Fraction = Fraction(3)
+    gop_seconds: Fraction = Fraction(5)
     backbone_interval: int | None = None
     audio: bool = True
     overwrite: bool = False

@@ -1,0 +1,136 @@
+"""The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.2).
+
+The base is the chunk's frames at 1/scale of their size, one closed AV1 GOP. Which scale and quantiser is chosen per
+chunk: every scale has a quantiser of the same Lagrangian slope for a quality index, and of these candidates the one is
+taken whose restored frames are cheapest in bits plus structural distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.coarse.warp import BLOCK
+from neurcodec.container import BaseLayer, FrameType, Gop, Header, Limits, Substream
+from neurcodec.container.schema import Cursor, pack_uvar
+from neurcodec.entropy import bitplane
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.errors import DamageError
+from neurcodec.generator.model import FrameKind
+from neurcodec.generator.restore import restore
+from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.pipeline.native import NativeCodec
+
+Frames = npt.NDArray[np.uint8]
+
+PRESET = 4
+SCALES = (1, 2, 3)
+MAX_CRF = 63
+
+
+class Base(NamedTuple):
+    """A base layer: its scale, its quantiser (CRF 1..63) and its AV1 packets in decoding order."""
+
+    scale: int
+    crf: int
+    packets: list[bytes]
+
+
+def base_size(width: int, height: int, scale: int) -> tuple[int, int]:
+    """Width and height of a base at 1/scale: even, rounded up."""
+    return -(-width // (2 * scale)) * 2, -(-height // (2 * scale)) * 2
+
+
+def crf(quality: int, scale: int) -> int:
+    """The quantiser of a scale for a quality index; above 63 the scale cannot reach the quality's slope.
+
+    Halving the size quarters the pixels, so the same slope in bits per squared error is a step half as large, which is
+    about 11 CRF.
+    """
+    return round(80 - 0.8 * quality - {1: 0, 2: 11, 3: 17}[scale])
+
+
+def pack(packets: Sequence[bytes]) -> bytes:
+    """The BASE substream: every packet behind its length (LEB128)."""
+    return b"".join(pack_uvar(len(packet)) + packet for packet in packets)
+
+
+def unpack(data: bytes) -> list[bytes]:
+    """The packets of a BASE substream; DamageError when lengths and data do not fit."""
+    cursor = Cursor(data, "base layer", 0, Limits())
+    packets = []
+    while cursor.left:
+        packets.append(cursor.take(cursor.uvar()))
+    return packets
+
+
+def encode_base(rgb: Frames, scale: int, quantiser: int) -> Base:
+    """Code frames uint8 (T, H, W, 3) as a base at 1/scale."""
+    small = rgb
+    width, height = base_size(rgb.shape[2], rgb.shape[1], scale)
+    if (height, width) != rgb.shape[1:3]:
+        small = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in rgb])
+    return Base(scale, quantiser, encode_gop(small, quantiser, PRESET))
+
+
+def base_frames(decoded: Frames, height: int, width: int, features: int, device: torch.device) -> Iterator[CoarseFrame]:
+    """Decoded base frames (T, h, w, 3) as coarse frames of a picture: bicubic, padded to multiples of 16."""
+    rows, columns = -height % BLOCK, -width % BLOCK
+    for frame in decoded:
+        picture = torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 255
+        if picture.shape[2:] != (height, width):
+            picture = F.interpolate(picture, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
+        picture = F.pad(picture, (0, columns, 0, rows), mode="replicate")
+        empty = picture.new_zeros(1, features, picture.shape[2] // 8, picture.shape[3] // 8)
+        yield CoarseFrame(FrameType.I, picture, empty)
+
+
+class LayeredCodec(NativeCodec):
+    """A model's networks used for the layered profile."""
+
+    def encode(self, rgb: Frames, pts: tuple[int, ...], last_duration: int, quality: int, interval: int) -> Gop:
+        """Code frames uint8 (T, H, W, 3) as one closed GOP with an AV1 base."""
+        base = self.choose(rgb, quality)
+        for _ in pts:
+            if self.tick is not None:
+                self.tick()
+        return Gop(
+            pts=pts,
+            last_duration=last_duration,
+            quality=quality,
+            backbone_interval=interval,
+            substreams={Substream.BASE: pack(base.packets)},
+            latents_digest=bitplane.digest([]),
+            base=BaseLayer(base.scale, 1, base.crf),
+        )
+
+    def choose(self, rgb: Frames, quality: int) -> Base:
+        """The base for a quality index: the largest picture whose quantiser reaches the quality's slope."""
+        usable = [scale for scale in SCALES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
+        scale = next((scale for scale in usable if crf(quality, scale) <= MAX_CRF), usable[-1])
+        return encode_base(rgb, scale, min(MAX_CRF, max(1, crf(quality, scale))))
+
+    def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[Frames]:
+        """The pictures uint8 (H, W, 3) of a chunk."""
+        if gop.base is None:
+            raise DamageError(f"the chunk of frames from {gop.first_frame} on has no base layer")
+        packets = unpack(gop.substreams.get(Substream.BASE, b""))
+        width, height = base_size(header.width, header.height, gop.base.scale)
+        decoded = decode_gop(packets, gop.frames, width, height)
+        frames = base_frames(decoded, header.height, header.width, self.features, self.device)
+        if self._generator is None:
+            for frame in frames:
+                yield to_rgb(frame.picture, header.height, header.width)
+            return
+        kinds = [FrameKind.BASE] * gop.frames
+        quality = MAX_CRF - gop.base.quantiser
+        yield from restore(
+            self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale)
+        )
