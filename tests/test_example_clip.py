@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,5 +22,5 @@ def test_the_example_clip() -> None:
     assert (info.width, info.height, info.frame_rate, info.duration) == (640, 360, 24, Fraction(4))
     assert [stream.codec for stream in info.streams] == ["aac"]
     assert [frame.pts * info.time_base for frame in frames] == [Fraction(k, 24) for k in range(96)]
-    steps = [np.abs(two.rgb.astype(int) - one.rgb).mean() for one, two in zip(frames[50:], frames[51:70], strict=False)]
+    steps = [np.abs(two.rgb.astype(int) - one.rgb).mean() for one, two in pairwise(frames[50:70])]
     assert int(np.argmax(steps)) == 9  # the cut lies between frames 59 and 60

@@ -275,3 +275,23 @@ def test_only_the_first_video_stream_is_kept_and_alpha_is_left_out(tmp_path: Pat
     packets = encoder.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")) + encoder.encode(None)
     (tmp_path / "a.png").write_bytes(b"".join(map(bytes, packets)))
     assert np.array_equal(frames_of(tmp_path / "a.png")[0][0].rgb, rgba[..., :3])
+
+
+class Failing(io.FileIO):
+    """A file that fails to read after some bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 30_000:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+def test_a_read_error_in_the_middle_keeps_what_came_before(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    noisy = [rng.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(40)]
+    path = make_clip(tmp_path / "a.mkv", width=128, height=96, frames=noisy, pts=list(range(40)))
+    assert path.stat().st_size > 200_000
+    with Failing(str(path)) as file, VideoReader(file) as reader:
+        frames = list(reader)
+        assert 0 < len(frames) < 40
+        assert any("reading stopped early" in line for line in reader.warnings())

@@ -352,3 +352,25 @@ def test_the_writer_refuses_wrong_frames(tmp_path: Path) -> None:
             writer.write(Frame(picture(64, 48, 0), 5, 1))
         with pytest.raises(ValueError, match="shape"):
             writer.write(Frame(picture(60, 48, 0), 6, 1))
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    info = VideoInfo(128, 96, Fraction(1, 25), Fraction(25))
+    with (
+        pytest.raises(OutputError, match="No space left") as caught,
+        VideoWriter("/dev/full", info, "libx264", {"preset": "ultrafast", "crf": "0"}, "mkv") as writer,
+    ):
+        for number in range(60):
+            writer.write(Frame(rng.integers(0, 256, (96, 128, 3), dtype=np.uint8), number, 1))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_aborted_file_is_closed_and_the_first_error_stays(tmp_path: Path) -> None:
+    info = VideoInfo(64, 48, Fraction(1, 25), Fraction(25))
+    with pytest.raises(KeyError, match="mine"), VideoWriter(tmp_path / "a.mp4", info) as writer:
+        writer.write(Frame(picture(64, 48, 0), 0, 1))
+        raise KeyError("mine")
+    (tmp_path / "a.mp4").unlink()
+    writer.close()
+    assert not (tmp_path / "a.mp4").exists()

@@ -137,7 +137,7 @@ class VideoReader:
     def _demux(self) -> Iterator[Any]:
         try:
             yield from self._container.demux()
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:
             self._notes.append(f"reading stopped early ({_reason(error)})")
             yield None
 
