@@ -34,8 +34,8 @@ from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
 @_common.quiet
 @_common.verbose
 def command(
-    source: Path, target: Path, profile: str, quality: int, gop: float, backbone_interval: str, no_audio: bool, model: str,
-    device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
+    source: Path, target: Path, profile: str, quality: int, gop: float, backbone_interval: str, no_audio: bool,
+    model: str, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
 ) -> None:
     """Code the video IN as the .nvc file OUT.
 
@@ -45,7 +45,8 @@ def command(
 
     _common.set_up_logging(quiet, verbose)
     options = EncodeOptions(
-        profile=Profile[profile.upper()], quality=quality, model=model, device=device, gop_seconds=Fraction(gop).limit_denominator(1000),
+        profile=Profile[profile.upper()], quality=quality, model=model, device=device,
+        gop_seconds=Fraction(gop).limit_denominator(1000),
         backbone_interval=None if backbone_interval == "auto" else int(backbone_interval), audio=not no_audio,
         overwrite=force, threads=threads,
     )

@@ -18,7 +18,10 @@ def grid(width: int, height: int) -> tuple[int, int]:
 
 
 def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
-    """The integers of every frame, none where a base layer stands for them; DamageError says which chunk does not decode to what was encoded."""
+    """The integers of every frame, none where a base layer stands for them.
+
+    DamageError says which chunk does not decode to what was encoded.
+    """
     if gop.base is not None:
         return []
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"

@@ -16,8 +16,9 @@ MAX_QUALITY = 63
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the
-    motion of each chunk. audio: copy sound and subtitles. threads: CPU threads, None leaves them to torch.
+    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. gop_seconds: the longest chunk.
+    backbone_interval: 1 to 4, None measures the motion of each chunk. audio: copy sound and subtitles. threads: CPU
+    threads, None leaves them to torch.
     """
 
     profile: Profile = Profile.NATIVE
