@@ -103,7 +103,7 @@ def run(
     """Measure all codecs on the first `frames` frames of every file, with a progress bar on a terminal."""
     check_names(paths)
     share_threads(jobs)
-    total = len(paths) * sum(len(codec.settings()) for codec in codecs)
+    total = sum(len(codec.settings(*clips.picture_size(path))) for path in paths for codec in codecs)
     with tqdm(total=total, unit="point", disable=None, dynamic_ncols=True, file=sys.stderr) as bar:
 
         def progress(text: str, count: int) -> None:
@@ -121,7 +121,7 @@ def run_clip(
     work: list[tuple[Codec, list[Setting]]] = []
     for codec in codecs:
         missing: list[Setting] = []
-        for setting in codec.settings():
+        for setting in codec.settings(*clip.size):
             stored = cache.get(cache_key(codec, clip, setting), networks.metrics)
             if stored is None:
                 missing.append(setting)
@@ -132,9 +132,8 @@ def run_clip(
         work += [(codec, missing[start : start + size]) for start in range(0, len(missing), size)]
     points += _measure_all(work, scoring.ClipScorer(clip, networks), cache, jobs, progress)
     points.sort(key=lambda point: (point.curve, point.half, point.value))
-    count, height, width, _ = clip.frames.shape
     picture = clip.frames[clip.showcase].copy()
-    return ClipResult(clip.name, clip.hash, count, width, height, clip.rate, clip.showcase, picture, points)
+    return ClipResult(clip.name, clip.hash, len(clip.frames), *clip.size, clip.rate, clip.showcase, picture, points)
 
 
 def _measure_all(

@@ -38,6 +38,11 @@ class Clip:
         return digest.hexdigest()
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.frames.shape[2], self.frames.shape[1]
+
+    @property
     def pixels(self) -> int:
         """Pixels of all frames together."""
         return self.frames.size // 3
@@ -69,6 +74,12 @@ def frame_rate(path: Path) -> Fraction:
     """Average frames per second of the video (25 when the file does not say)."""
     with VideoReader(path) as reader:
         return reader.info.frame_rate or Fraction(25)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the video."""
+    with VideoReader(path) as reader:
+        return reader.info.width, reader.info.height
 
 
 def load(path: Path, limit: int | None = None) -> Clip:

@@ -37,8 +37,8 @@ class Codec(Protocol):
     def describe(self) -> dict[str, str]:
         """All settings that change the result; printed in the report and part of the cache key."""
 
-    def settings(self) -> Sequence[Setting]:
-        """The points of the curve."""
+    def settings(self, width: int, height: int) -> Sequence[Setting]:
+        """The points of the curve for pictures of this size."""
 
     def wanted(self, setting: Setting, size: int, clip: Clip) -> bool:
         """False where `size` bytes lie outside the rates that are compared, so that it need not be decoded."""
@@ -82,7 +82,7 @@ class Neurcodec:
         decode = shlex.join(self._decode("OUT.nvc", "REC.mkv"))
         return {"encode": f"ncodec {encode}", "decode": f"ncodec {decode}", "model": self.identity}
 
-    def settings(self) -> Sequence[Setting]:
+    def settings(self, width: int, height: int) -> Sequence[Setting]:
         return [Setting(quality) for quality in self.qualities]
 
     def wanted(self, setting: Setting, size: int, clip: Clip) -> bool:

@@ -51,7 +51,8 @@ def bd_rate(anchor: Curve, test: Curve) -> float | None:
     if max(anchor[0][1], test[0][1]) >= min(anchor[-1][1], test[-1][1]):
         return None
     (rate_a, quality_a), (rate_t, quality_t) = np.array(anchor, float).T, np.array(test, float).T
-    return float(bjontegaard.bd_rate(rate_a, quality_a, rate_t, quality_t, method=METHOD, min_overlap=0))
+    options = {"method": METHOD, "require_matching_points": False, "min_overlap": 0}
+    return float(bjontegaard.bd_rate(rate_a, quality_a, rate_t, quality_t, **options))
 
 
 def quality_at(curve: Curve, size: float) -> float | None:

@@ -28,6 +28,9 @@ from neurcodec.media.colour import SCALING
 GOP_SECONDS = 3
 """Longest distance of key frames, the same as this codec's own longest chunk; all groups are closed."""
 
+SMALLEST = 64
+"""The fewest pixels on a side that all encoders take (SVT-AV1 aborts below)."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -51,8 +54,10 @@ class Peer:
         gop = f"closed GOP of at most {GOP_SECONDS} s"
         return {"encoder": self.encoder, "options": options, "gop": gop, "pixels": "yuv420p BT.709", "build": version}
 
-    def settings(self) -> Sequence[Setting]:
-        return [Setting(value) for value in self.crf] + [Setting(value, half=True) for value in self.half_crf]
+    def settings(self, width: int, height: int) -> Sequence[Setting]:
+        full = self.crf if min(width, height) >= SMALLEST else ()
+        half = self.half_crf if min(width, height) >= 2 * SMALLEST else ()
+        return [Setting(value) for value in full] + [Setting(value, half=True) for value in half]
 
     def wanted(self, setting: Setting, size: int, clip: Clip) -> bool:
         return WINDOW.holds(setting, size, clip)
