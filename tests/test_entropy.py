@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurcodec.container import FrameType, Substream
+from neurcodec.container import FrameType, Substream, frame_types
 from neurcodec.entropy import bitplane
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
@@ -37,7 +37,7 @@ def random_chunk(
     random = np.random.default_rng(seed)
     result = []
     channels = model.cuts[-1]
-    for kind in bitplane.frame_types(frames, interval):
+    for kind in frame_types(frames, interval):
         motion = classes = y = None
         if kind is not FrameType.I:
             vectors = np.clip(np.rint(random.laplace(0, 6, (2, *grid))), -511, 511)

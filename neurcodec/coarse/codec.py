@@ -14,8 +14,8 @@ from torch import Tensor
 from neurcodec.coarse.model import CoarseCodec, quantiser_step
 from neurcodec.coarse.motion import Field, luma, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
-from neurcodec.container import FrameType
-from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order, frame_types, positions
+from neurcodec.container import FrameType, frame_types
+from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order, positions
 
 DISTORTION_PER_BIT = 0.134
 """Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""

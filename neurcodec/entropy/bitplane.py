@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container import FrameType, Substream
+from neurcodec.container import FrameType, Substream, frame_types
 from neurcodec.entropy.model import MODES, EntropyModel
 from neurcodec.entropy.prior import Array, PriorState
 from neurcodec.entropy.rangecoder import Decoder, Encoder
@@ -35,13 +35,6 @@ class FrameLatents:
     motion: NDArray[np.int16] | None
     classes: NDArray[np.uint8] | None
     y: NDArray[np.int16] | None
-
-
-def frame_types(frames: int, interval: int) -> list[FrameType]:
-    """Types of a chunk's frames in display order: I first, a backbone P every `interval` frames and at the end."""
-    types = [FrameType.P if i % interval == 0 or i == frames - 1 else FrameType.S for i in range(frames)]
-    types[0] = FrameType.I
-    return types
 
 
 def coding_order(types: Sequence[FrameType]) -> list[int]:
@@ -270,7 +263,7 @@ def encode(model: EntropyModel, frames: Sequence[FrameLatents], quality: int) ->
 
 def decode(
     model: EntropyModel,
-    streams: dict[Substream, bytes],
+    streams: Mapping[Substream, bytes],
     frames: int,
     interval: int,
     grid: tuple[int, int],

@@ -13,12 +13,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from neurcodec.entropy.prior import PriorWeights
+from neurcodec.entropy.prior import WEIGHT_LIMIT, PriorWeights
 from neurcodec.entropy.rangecoder import ModelCache
 from neurcodec.entropy.tables import CLASS_MEAN_HIGH, CLASS_MEAN_LOW, CLASS_SCALES, PHASES, SCALES, TOTAL, Tables
 from neurcodec.errors import ModelError
 
 PRIORS = ("latents_i", "latents_p", "motion_p", "motion_s")
+PRIOR_FIELDS = tuple(field.name for field in fields(PriorWeights) if field.name != "shift")
+MAX_WIDTH = 1024
+"""Most latent channels, and most hidden units of a prior: it keeps all sums exact in float64."""
+MAX_SHIFT = 6
 MAX_FILE = 64 << 20
 MODES = 3
 """Motion classes: predict an S frame from the backbone before (0), both (1), or after (2)."""
@@ -59,7 +63,8 @@ class EntropyModel:
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{path}: cannot read the entropy model: {error}") from error
         try:
-            return cls(read_tables(tensors), read_priors(tensors, metadata), read_cuts(tensors), digest)
+            cuts = read_cuts(tensors)
+            return cls(read_tables(tensors, len(cuts)), read_priors(tensors, metadata, cuts), cuts, digest)
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelError(f"{path}: not a valid entropy model: {error}") from error
 
@@ -73,15 +78,17 @@ class EntropyModel:
         for count, table in self.tables.classes.items():
             tensors[f"tables.classes.{count}"] = table.astype(np.int32)
         for name, weights in self.priors.items():
-            for field in fields(PriorWeights):
-                if field.name != "shift":
-                    tensors[f"{name}.{field.name}"] = getattr(weights, field.name).astype(np.int32)
+            for field in PRIOR_FIELDS:
+                tensors[f"{name}.{field}"] = getattr(weights, field).astype(np.int32)
         shifts = {name: weights.shift for name, weights in self.priors.items()}
         save_file(tensors, path, metadata={"shifts": json.dumps(shifts, sort_keys=True)})
 
 
-def read_tables(tensors: dict[str, np.ndarray]) -> Tables:
-    """The probability tables, checked."""
+def read_tables(tensors: dict[str, np.ndarray], kinds: int) -> Tables:
+    """The probability tables, checked; `kinds` is the number of classes of a latent position."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.int32:
+            raise ValueError(f"{name} holds {tensor.dtype} where int32 is due")
     sizes = tensors["tables.value_sizes"].astype(np.int64)
     if len(sizes) != SCALES * PHASES or sizes.min() < 4 or (sizes % 2).any():
         raise ValueError("wrong value table sizes")
@@ -94,25 +101,29 @@ def read_tables(tensors: dict[str, np.ndarray]) -> Tables:
     for count, table in classes.items():
         if table.shape != (rows, count):
             raise ValueError("wrong class table shape")
+    if not {MODES, kinds} <= classes.keys():
+        raise ValueError(f"no class tables for {MODES} or {kinds} classes")
     for table in [*value, *classes.values()]:
         if (table < 1).any() or (table.sum(-1) != TOTAL).any():
             raise ValueError("a probability table does not sum to 2^24")
     return Tables(tuple(value), classes)
 
 
-def read_priors(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> dict[str, PriorWeights]:
-    """The four priors; shapes are checked against each other."""
+def read_priors(
+    tensors: dict[str, np.ndarray], metadata: dict[str, str], cuts: tuple[int, ...]
+) -> dict[str, PriorWeights]:
+    """The four priors, their shapes and ranges checked."""
     shifts = json.loads(metadata["shifts"])
+    width = cuts[-1]
+    sizes = ((width, len(cuts), 1), (width, len(cuts), width + 4), (2, 1, 4), (2, MODES, 7))
     priors = {}
-    for name in PRIORS:
-        values = {
-            field.name: tensors[f"{name}.{field.name}"].astype(np.float64)
-            for field in fields(PriorWeights)
-            if field.name != "shift"
-        }
-        hidden, channels = values["hidden"].shape[0], values["values_bias"].shape[0] // 2
-        classes = values["class_embedding"].shape[0]
+    for name, (channels, classes, planes) in zip(PRIORS, sizes, strict=True):
+        if shifts[name] not in range(MAX_SHIFT + 1):
+            raise ValueError(f"the shift of {name} is not 0 to {MAX_SHIFT}")
+        values = {field: tensors[f"{name}.{field}"].astype(np.float64) for field in PRIOR_FIELDS}
+        hidden = len(values["hidden"])
         expected = {
+            "context": (hidden, 9 * planes),
             "context_bias": (hidden,),
             "current": (4, hidden, (channels + 2) * 9),
             "current_bias": (4, hidden),
@@ -129,16 +140,17 @@ def read_priors(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> dic
         for field, shape in expected.items():
             if values[field].shape != shape:
                 raise ValueError(f"{name}.{field} has shape {values[field].shape}, expected {shape}")
-        context = values["context"].shape
-        if len(context) != 2 or context[0] != hidden or context[1] % 9 or context[1] // 9 < len(values["previous"]):
-            raise ValueError(f"{name}.context has a wrong shape")
-        priors[name] = PriorWeights(**values, shift=int(shifts[name]))
+            if not field.endswith("_bias") and np.abs(values[field]).max(initial=0) > WEIGHT_LIMIT:
+                raise ValueError(f"{name}.{field} has a weight beyond {WEIGHT_LIMIT}")
+        if hidden > MAX_WIDTH:
+            raise ValueError(f"{name} has more than {MAX_WIDTH} hidden units")
+        priors[name] = PriorWeights(**values, shift=shifts[name])
     return priors
 
 
 def read_cuts(tensors: dict[str, np.ndarray]) -> tuple[int, ...]:
     """Coded channels per class."""
     cuts = tuple(int(cut) for cut in tensors["cuts"])
-    if cuts[0] != 0 or any(a >= b for a, b in itertools.pairwise(cuts)):
-        raise ValueError("cuts must ascend from 0")
+    if cuts[0] != 0 or any(a >= b for a, b in itertools.pairwise(cuts)) or not 0 < cuts[-1] <= MAX_WIDTH:
+        raise ValueError(f"cuts must ascend from 0 to at most {MAX_WIDTH}")
     return cuts

@@ -82,18 +82,15 @@ class Decoder:
 
     def __init__(self, data: bytes) -> None:
         words = np.frombuffer(data + bytes(-len(data) % 4), dtype="<u4").astype(np.uint32)
-        self.words = len(words)
+        self.untouched = len(words) > 0
         self.coder = constriction.stream.queue.RangeDecoder(words)
 
     def symbols(self, indexes: Ints, models: ModelCache) -> Ints:
         """Decode one symbol per table index."""
         order, runs = grouped(indexes)
         ordered = np.empty(len(order), dtype=np.int64)
-        try:
-            for table, start, stop in runs:
-                ordered[start:stop] = self.coder.decode(models[table], stop - start)
-        except AssertionError as error:
-            raise DamageError("range-coded substream is not decodable; the file is damaged") from error
+        for table, start, stop in runs:
+            ordered[start:stop] = self._decode(models[table], stop - start)
         symbols = np.empty(len(order), dtype=np.int64)
         symbols[order] = ordered
         return symbols
@@ -101,11 +98,18 @@ class Decoder:
     def bits(self, count: int) -> int:
         """Decode `count` equiprobable bits, highest first."""
         value = 0
-        for digit in self.coder.decode(BIT, count) if count else ():
+        for digit in self._decode(BIT, count) if count else ():
             value = 2 * value + int(digit)
         return value
 
+    def _decode(self, model: object, count: int) -> NDArray[np.int32]:
+        self.untouched = False
+        try:
+            return self.coder.decode(model, count)
+        except AssertionError as error:
+            raise DamageError("range-coded substream is not decodable; the file is damaged") from error
+
     def finish(self) -> None:
         """Check that the substream is used up: what is left unread is damage."""
-        if not self.coder.maybe_exhausted():
+        if self.untouched or not self.coder.maybe_exhausted():
             raise DamageError("range-coded substream has bytes left over; the file is damaged")

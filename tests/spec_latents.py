@@ -1,0 +1,311 @@
+"""The second reader's bit plane, written from bitstream_spec.md section 6 alone: plain Python, no code of the package.
+
+`Model(data)` reads an `entropy.safetensors`, `latents(model, header, gop)` decodes one chunk of `spec_reader.read`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from itertools import accumulate, pairwise
+from typing import Any
+
+from spec_reader import need
+
+MASK = 2**64 - 1
+Plane = list[list[int]]
+PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
+
+
+class Model:
+    """Section 6.4."""
+
+    def __init__(self, data: bytes) -> None:
+        self.hash = hashlib.sha256(data).digest()[:16]
+        start = 8 + int.from_bytes(data[:8], "little")
+        names = json.loads(data[8:start])
+        shifts = json.loads(names.pop("__metadata__")["shifts"])
+        tensors: dict[str, Any] = {}
+        for name, entry in names.items():
+            assert entry["dtype"] == "I32"
+            low, high = entry["data_offsets"]
+            raw = data[start + low : start + high]
+            flat = [int.from_bytes(raw[i : i + 4], "little", signed=True) for i in range(0, len(raw), 4)]
+            tensors[name] = shaped(flat, entry["shape"])
+        self.cuts: list[int] = tensors["cuts"]
+        ends = list(accumulate(tensors["tables.value_sizes"], initial=0))
+        self.value = [Table(tensors["tables.value"][a:b]) for a, b in pairwise(ends)]
+        self.classes = {
+            int(name.rpartition(".")[2]): [Table(row) for row in rows]
+            for name, rows in tensors.items() if name.startswith("tables.classes.")
+        }  # fmt: skip
+        self.priors: dict[str, dict[str, Any]] = {name: {"shift": shift} for name, shift in shifts.items()}
+        for name, tensor in tensors.items():
+            prior, _, field = name.partition(".")
+            if prior in self.priors:
+                self.priors[prior][field] = tensor
+
+
+def shaped(flat: list[int], shape: list[int]) -> Any:
+    """A tensor as nested lists."""
+    if len(shape) <= 1:
+        return flat
+    step = len(flat) // shape[0] if shape[0] else 0
+    return [shaped(flat[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+
+
+class Table:
+    """Frequencies with their lower bounds."""
+
+    def __init__(self, frequencies: list[int]) -> None:
+        self.frequencies = frequencies
+        self.lower = list(accumulate(frequencies, initial=0))[:-1]
+
+
+BIT = Table([2**23, 2**23])
+
+
+class RangeDecoder:
+    """Section 6.1."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+        self.low, self.range = 0, MASK
+        self.point = self.word() << 32
+        self.point |= self.word()
+
+    def word(self) -> int:
+        part = self.data[self.at : self.at + 4]
+        self.at += 4
+        return int.from_bytes(part.ljust(4, b"\0"), "little")
+
+    def symbol(self, table: Table) -> int:
+        scale = self.range >> 24
+        q = (self.point - self.low & MASK) // scale
+        need(q < 2**24, "not decodable")
+        s = bisect_right(table.lower, q) - 1
+        self.low = self.low + scale * table.lower[s] & MASK
+        self.range = scale * table.frequencies[s]
+        if self.range < 2**32:
+            self.low, self.range = self.low << 32 & MASK, self.range << 32
+            self.point = self.point << 32 & MASK | self.word()
+        return s
+
+    def bits(self, count: int) -> int:
+        value = 0
+        for _ in range(count):
+            value = 2 * value + self.symbol(BIT)
+        return value
+
+    def together(self, tables: list[tuple[int, Table]]) -> list[int]:
+        out = [0] * len(tables)
+        for place in sorted(range(len(tables)), key=lambda place: tables[place][0]):
+            out[place] = self.symbol(tables[place][1])
+        return out
+
+    def end(self) -> None:
+        need(self.range < MASK or not self.data, "a substream without symbols")
+        need(self.at >= len(self.data), "words that were not read")
+        need(self.point - self.low & MASK < 2**33 - 1, "the end is another than an encoder's")
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    return max(low, min(high, value))
+
+
+def activation(a: int) -> int:
+    """R of section 6.3."""
+    return clamp((a + 128) // 256, -32768, 32767)
+
+
+def dot(weights: list[int], values: list[int]) -> int:
+    return sum(w * v for w, v in zip(weights, values, strict=True))
+
+
+def around(planes: list[Plane], y: int, x: int) -> list[int]:
+    """3x3 surroundings, plane by plane, zero outside."""
+    return [
+        plane[j][i] if 0 <= j < len(plane) and 0 <= i < len(plane[0]) else 0
+        for plane in planes for j in (y - 1, y, y + 1) for i in (x - 1, x, x + 1)
+    ]  # fmt: skip
+
+
+def blank(grid: tuple[int, int], value: int = 0) -> Plane:
+    return [[value] * grid[1] for _ in range(grid[0])]
+
+
+def times(plane: Plane, factor: int) -> Plane:
+    return [[value * factor for value in row] for row in plane]
+
+
+def inputs(plane: Plane, shift: int) -> Plane:
+    """Section 6.5: symbols in a prior's input units."""
+    return [[clamp(value, -127, 127) << shift for value in row] for row in plane]
+
+
+class FrameDecoder:
+    """Section 6.3: one frame's classes and values."""
+
+    def __init__(self, model: Model, name: str, context: list[Plane], cuts: list[int], limit: int) -> None:
+        self.model, self.w, self.context, self.cuts, self.limit = model, model.priors[name], context, cuts, limit
+        grid = len(context[0]), len(context[0][0])
+        self.channels = len(self.w["values_bias"]) // 2
+        self.values = [blank(grid) for _ in range(self.channels)]
+        self.classes, self.known = blank(grid), blank(grid)
+
+    def decode(self, coder: RangeDecoder) -> tuple[Plane, list[Plane]]:
+        height, width = len(self.known), len(self.known[0])
+        for number, (row, column) in enumerate(PASSES):
+            places = [(y, x) for y in range(row, height, 2) for x in range(column, width, 2)]
+            features = [self.features(number, y, x) for y, x in places]
+            linear = [[self.linear(number, k, y, x) for k in range(self.channels)] for y, x in places]
+            classes = self.read_classes(coder, features)
+            values = self.read_values(coder, features, linear, classes)
+            for (y, x), kind, own in zip(places, classes, values, strict=True):
+                self.classes[y][x], self.known[y][x] = kind, 1
+                for k, value in enumerate(own):
+                    self.values[k][y][x] = value
+        return self.classes, self.values
+
+    def features(self, number: int, y: int, x: int) -> list[int]:
+        w = self.w
+        seen = around(self.context, y, x)
+        a = [
+            dot(row, seen) + one + two
+            for row, one, two in zip(w["context"], w["context_bias"], w["current_bias"][number], strict=True)
+        ]
+        if number > 0:
+            planes = [inputs(plane, w["shift"]) for plane in self.values]
+            now = around([*planes, times(self.classes, 16), times(self.known, 64)], y, x)
+            a = [before + dot(row, now) for before, row in zip(a, w["current"][number], strict=True)]
+        first = [max(0, activation(value)) for value in a]
+        second = zip(w["hidden"], w["hidden_bias"], strict=True)
+        return [max(0, activation(dot(row, first) + bias)) for row, bias in second]
+
+    def linear(self, number: int, k: int, y: int, x: int) -> int:
+        w = self.w
+        total = dot(w["taps"][number][k], [64 * value for value in around([self.values[k]], y, x)]) if number else 0
+        if w["previous"]:
+            total += w["previous"][k] * (self.context[k][y][x] * 64 >> w["shift"])
+        return total
+
+    def read_classes(self, coder: RangeDecoder, features: list[list[int]]) -> list[int]:
+        w, count = self.w, len(self.cuts)
+        if count == 1:
+            return [0] * len(features)
+        tables = []
+        for f in features:
+            o = [activation(dot(row, f) + bias) for row, bias in zip(w["classes"], w["classes_bias"], strict=True)]
+            mean, scale = clamp((o[0] + 4) // 8, -32, 88), clamp((o[1] + 8) // 16 + 12, 0, 19)
+            number = (mean + 32) * 20 + scale
+            tables.append((number, self.model.classes[count][number]))
+        return coder.together(tables)
+
+    def read_values(
+        self, coder: RangeDecoder, features: list[list[int]], linear: list[list[int]], classes: list[int]
+    ) -> list[list[int]]:
+        w = self.w
+        tables, means = [], []
+        for f, line, kind in zip(features, linear, classes, strict=True):
+            g = [max(0, value + extra) for value, extra in zip(f, w["class_embedding"][kind], strict=True)]
+            v = [dot(row, g) + bias for row, bias in zip(w["values"], w["values_bias"], strict=True)]
+            for k in range(self.cuts[kind]):
+                m = (activation(v[k] + line[k]) + 4) // 8
+                mean = (m + 4) // 8
+                scale = clamp((activation(v[self.channels + k]) + 8) // 16 + 17, 0, 39)
+                number = scale * 8 + m - 8 * mean + 4
+                tables.append((number, self.model.value[number]))
+                means.append(mean)
+        symbols = coder.together(tables)
+        out = []
+        for symbol, mean, (_, table) in zip(symbols, means, tables, strict=True):
+            entries = len(table.frequencies)
+            reach = entries // 2 - 1
+            residual = symbol - reach
+            if symbol == entries - 1:
+                negative = coder.bits(1)
+                length = coder.bits(4)
+                residual = reach + 2**length + coder.bits(length)
+                residual = -residual if negative else residual
+            need(abs(mean + residual) <= self.limit, "a symbol out of range")
+            out.append(mean + residual)
+        rest = iter(out)
+        return [[next(rest) if k < self.cuts[kind] else 0 for k in range(self.channels)] for kind in classes]
+
+
+Frame = tuple[Plane | None, list[Plane] | None, Plane | None, list[Plane] | None]
+"""Mode, (dx, dy), classes, latents."""
+
+
+class ChunkDecoder:
+    """Section 6.5."""
+
+    def __init__(self, model: Model, grid: tuple[int, int], quality: int, streams: dict[int, bytes]) -> None:
+        self.model, self.grid = model, grid
+        self.coders = {number: RangeDecoder(streams.get(number, b"")) for number in (0, 1, 2)}
+        self.quality = blank(grid, quality)
+        self.motion = [blank(grid), blank(grid)]
+
+    def frames(self, types: str) -> list[Frame]:
+        out: dict[int, Frame] = {}
+        backbones = [i for i, kind in enumerate(types) if kind != "S"]
+        out[0] = self.intra()
+        for before, after in pairwise(backbones):
+            out[after] = self.backbone(after - before)
+            self.sparse = [blank(self.grid) for _ in range(3)]
+            for i in range(before + 1, after):
+                out[i] = self.between(i - before, after - before)
+        for coder in self.coders.values():
+            coder.end()
+        return [out[i] for i in range(len(types))]
+
+    def shift(self, name: str) -> int:
+        return int(self.model.priors[name]["shift"])
+
+    def intra(self) -> Frame:
+        reader = FrameDecoder(self.model, "latents_i", [self.quality], self.model.cuts, 32000)
+        self.classes, self.latents = reader.decode(self.coders[1])
+        return None, None, self.classes, self.latents
+
+    def backbone(self, distance: int) -> Frame:
+        shift = self.shift("motion_p")
+        context = [*(inputs(plane, shift) for plane in self.motion), self.quality, blank(self.grid, 16 * distance)]
+        _, self.motion = FrameDecoder(self.model, "motion_p", context, [2], 511).decode(self.coders[0])
+        shift = self.shift("latents_p")
+        context = [
+            *(inputs(plane, shift) for plane in self.latents), times(self.classes, 16),
+            *(inputs(plane, shift) for plane in self.motion), self.quality,
+        ]  # fmt: skip
+        reader = FrameDecoder(self.model, "latents_p", context, self.model.cuts, 32000)
+        self.classes, self.latents = reader.decode(self.coders[2])
+        return blank(self.grid), self.motion, self.classes, self.latents
+
+    def between(self, distance: int, span: int) -> Frame:
+        shift = self.shift("motion_s")
+        context = [
+            *(inputs(plane, shift) for plane in self.motion), times(self.sparse[0], 64),
+            *(inputs(plane, shift) for plane in self.sparse[1:]), self.quality, blank(self.grid, 64 * distance // span),
+        ]  # fmt: skip
+        mode, vectors = FrameDecoder(self.model, "motion_s", context, [2, 2, 2], 511).decode(self.coders[0])
+        self.sparse = [mode, *vectors]
+        return mode, vectors, None, None
+
+
+def digest(frames: list[Frame]) -> bytes:
+    total = hashlib.sha256()
+    for mode, vectors, classes, values in frames:
+        for plane in (mode, *(vectors or ()), classes, *(values or ())):
+            for row in plane or ():
+                total.update(b"".join(value.to_bytes(2, "little", signed=True) for value in row))
+    return total.digest()[:8]
+
+
+def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[Frame]:
+    """The integers of a chunk of `spec_reader.read`, checked."""
+    need(content["model"]["entropy_hash"] == model.hash, "another model", "model")
+    head = content["header"]
+    grid = -(-head["height"] // 16), -(-head["width"] // 16)
+    frames = ChunkDecoder(model, grid, gop["quality"], gop["substreams"]).frames(gop["types"])
+    need(digest(frames) == gop["latents_digest"], "digest")
+    return frames

@@ -1,0 +1,195 @@
+"""The bit plane of bitstream_spec.md: vectors through the package and through the second reader, and both on damage."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spec_latents
+import spec_reader
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurcodec.container import FrameType, Gop, Reader, Substream
+from neurcodec.entropy import bitplane
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
+from neurcodec.errors import DamageError, ModelError
+from neurcodec.pipeline import latents
+
+ROOT = Path(__file__).parent.parent
+VECTORS = ROOT / "tests" / "vectors"
+MODEL = VECTORS / "model" / "entropy.safetensors"
+GOOD: dict[str, list[str]] = json.loads((VECTORS / "latents" / "digests.json").read_text())
+BAD: dict[str, str] = json.loads((VECTORS / "bad_latents" / "errors.json").read_text())
+KINDS = {"DamageError": "damage", "ModelError": "model"}
+
+
+@pytest.fixture(scope="module")
+def model() -> EntropyModel:
+    return EntropyModel.load(MODEL)
+
+
+@pytest.fixture(scope="module")
+def other() -> spec_latents.Model:
+    return spec_latents.Model(MODEL.read_bytes())
+
+
+def by_package(model: EntropyModel, data: bytes) -> list[list[FrameLatents]]:
+    reader = Reader(io.BytesIO(data))
+    if reader.model.entropy_hash != model.hash[:16]:
+        raise ModelError("another model")
+    return [latents.decode(model, gop, reader.header) for gop in reader.gops()]
+
+
+def by_spec(model: spec_latents.Model, data: bytes) -> list[list[spec_latents.Frame]]:
+    content = spec_reader.read(data)
+    return [spec_latents.latents(model, content, gop) for gop in content["gops"]]
+
+
+def plain(frame: FrameLatents) -> spec_latents.Frame:
+    """A frame's integers in the words of the second reader."""
+    motion = None if frame.motion is None else frame.motion.tolist()
+    classes = None if frame.classes is None else frame.classes.tolist()
+    y = None if frame.y is None else frame.y.tolist()
+    return motion and motion[0], motion and motion[1:], classes, y
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_latents(name: str, model: EntropyModel, other: spec_latents.Model) -> None:
+    """Files of every released version decode to the latents that they had when they were made."""
+    data = (VECTORS / "latents" / f"{name}.nvc").read_bytes()
+    ours, theirs = by_package(model, data), by_spec(other, data)
+    assert [bitplane.digest(frames).hex() for frames in ours] == GOOD[name]
+    assert [spec_latents.digest(frames).hex() for frames in theirs] == GOOD[name]
+    assert [[plain(frame) for frame in frames] for frames in ours] == theirs
+
+
+def test_every_vector_is_listed() -> None:
+    assert {path.stem for path in (VECTORS / "latents").glob("*.nvc")} == GOOD.keys()
+    assert {path.stem for path in (VECTORS / "bad_latents").glob("*.nvc")} == BAD.keys()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_latents(name: str, model: EntropyModel, other: spec_latents.Model) -> None:
+    data = (VECTORS / "bad_latents" / f"{name}.nvc").read_bytes()
+    spec_reader.read(data)  # the structure is right
+    with pytest.raises((DamageError, ModelError)) as caught:
+        by_package(model, data)
+    assert type(caught.value).__name__ == BAD[name]
+    with pytest.raises(spec_reader.Refused) as refused:
+        by_spec(other, data)
+    assert refused.value.kind == KINDS[BAD[name]]
+
+
+def test_the_latents_are_what_the_script_makes() -> None:
+    """The encoder writes the bytes that it wrote when the vectors were made."""
+    code = (
+        "import json, runpy; made = runpy.run_path('scripts/make_latents.py'); model = made['load']()\n"
+        "bad = {k: d for k, (_, d) in made['bad'](model).items()}\n"
+        "print(json.dumps([{k: v.hex() for k, v in files.items()} for files in (made['good'](model), bad)]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    for folder, files in zip(("latents", "bad_latents"), json.loads(result.stdout), strict=True):
+        assert files == {path.stem: path.read_bytes().hex() for path in (VECTORS / folder).glob("*.nvc")}
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """A substream with one change."""
+    place = chance.randrange(len(data) + 1)
+    action = chance.randrange(5)
+    if action == 0:
+        return data[:place]
+    if action == 1:
+        return data + bytes([chance.choice([0, 1, 255])]) * chance.randint(1, 9)
+    if action == 2:
+        return data[:place] + chance.choice([b"\xff" * 8, bytes(3), b"\x80"]) + data[place:]
+    place = max(0, len(data) - chance.randint(1, 9)) if action == 3 else min(place, len(data) - 1)
+    return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :] if data else b"\1"
+
+
+@given(st.sampled_from(["sparse2", "backbone", "one_row", "intra", "one_position"]), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_both_decoders_agree_on_damage(model: EntropyModel, other: spec_latents.Model, name: str, seed: int) -> None:
+    """The same latents, or both refuse; the digest is left out, so that the rules before it are what refuses."""
+    chance = random.Random(seed)
+    reader = Reader(io.BytesIO((VECTORS / "latents" / f"{name}.nvc").read_bytes()))
+    gop = next(reader.gops())
+    assert isinstance(gop, Gop)
+    grid = latents.grid(reader.header.width, reader.header.height)
+    streams = dict(gop.substreams)
+    which = chance.choice(bitplane.STREAMS)
+    streams[which] = damaged(streams.get(which, b""), chance)
+    quality = chance.choice([gop.quality, chance.randrange(64)])
+    outcomes: list[object] = []
+    try:
+        frames = bitplane.decode(model, streams, gop.frames, gop.backbone_interval, grid, quality)
+        outcomes.append([plain(frame) for frame in frames])
+    except DamageError:
+        outcomes.append("refused")
+    try:
+        types = "".join(kind.name for kind in gop.frame_types)
+        parts = {int(number): data for number, data in streams.items()}
+        outcomes.append(spec_latents.ChunkDecoder(other, grid, quality, parts).frames(types))
+    except spec_reader.Refused:
+        outcomes.append("refused")
+    assert outcomes[0] == outcomes[1]
+
+
+TABLES = ([1, 2**24 - 2, 1], [2**23, 2**22, 2**22], [2**24 - 3, 1, 1, 1], [1] * 15 + [2**24 - 15])
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(0, 2**32))
+@settings(max_examples=300, deadline=None)
+def test_range_coders_agree(indexes: list[int], seed: int) -> None:
+    """Symbols, refusals and the check at the end, on whole and on damaged substreams."""
+    chance = random.Random(seed)
+    models = ModelCache(lambda index: np.array(TABLES[index]))
+    likely = [max(range(len(TABLES[i])), key=TABLES[i].__getitem__) for i in indexes]
+    pairs = zip(indexes, likely, strict=True)
+    symbols = [chance.randrange(len(TABLES[i])) if chance.random() < 0.3 else symbol for i, symbol in pairs]
+    encoder = Encoder()
+    encoder.symbols(np.array(symbols, dtype=np.int64), np.array(indexes, dtype=np.int64), models)
+    data = encoder.finish()
+    whole = chance.random() < 0.3
+    data = data if whole else damaged(data, chance)
+    outcomes: list[object] = []
+    ours, theirs = Decoder(data), spec_latents.RangeDecoder(data)
+    try:
+        found = ours.symbols(np.array(indexes, dtype=np.int64), models).tolist()
+        ours.finish()
+        outcomes.append(found)
+    except DamageError:
+        outcomes.append("refused")
+    try:
+        found = theirs.together([(i, spec_latents.Table(TABLES[i])) for i in indexes])
+        theirs.end()
+        outcomes.append(found)
+    except spec_reader.Refused:
+        outcomes.append("refused")
+    assert outcomes[0] == outcomes[1]
+    if whole:
+        assert outcomes[0] == symbols
+
+
+def test_undecodable_escape_is_damage() -> None:
+    """Equiprobable bits meet the same rule as symbols: a quotient of 2^24 is damage, not a crash."""
+    with pytest.raises(DamageError):
+        Decoder(b"\xff" * 8).bits(1)
+
+
+def test_a_substream_nothing_is_read_from_is_damage(model: EntropyModel) -> None:
+    grid = (2, 2)
+    empty = np.zeros((model.cuts[-1], *grid), np.int16)
+    zero = FrameLatents(FrameType.I, None, np.zeros(grid, np.uint8), empty)
+    streams = bitplane.encode(model, [zero], 0)
+    assert streams.keys() <= {Substream.LATENTS_I}
+    with pytest.raises(DamageError):
+        bitplane.decode(model, {**streams, Substream.LATENTS_P: b"\1"}, 1, 1, grid, 0)
