@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import spec_latents
 import spec_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from neurcodec.container import FrameType, Gop, Reader, Substream
 from neurcodec.entropy import bitplane
@@ -193,3 +196,67 @@ def test_a_substream_nothing_is_read_from_is_damage(model: EntropyModel) -> None
     assert streams.keys() <= {Substream.LATENTS_I}
     with pytest.raises(DamageError):
         bitplane.decode(model, {**streams, Substream.LATENTS_P: b"\1"}, 1, 1, grid, 0)
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, np.ndarray], dict[str, str]], object]) -> Path:
+    """The vectors' model with some of its tensors or metadata changed."""
+    with safe_open(MODEL, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    change(tensors, metadata)
+    save_file(tensors, folder / "entropy.safetensors", metadata=metadata)
+    return folder / "entropy.safetensors"
+
+
+WRONG_MODELS: dict[str, tuple[Callable[[dict[str, np.ndarray], dict[str, str]], object], str]] = {
+    "float": (lambda t, m: t.update(cuts=t["cuts"].astype(np.float32)), "cuts"),
+    "missing": (lambda t, m: t.pop("motion_p.hidden"), "motion_p.hidden"),
+    "sizes": (lambda t, m: t.update({"tables.value_sizes": t["tables.value_sizes"][1:]}), "value table sizes"),
+    "sum": (lambda t, m: t["tables.value"].__setitem__(0, 7), "2\\^24"),
+    "zero": (lambda t, m: t["tables.classes.3"].__setitem__((0, slice(None)), [0, 0, 2**24]), "2\\^24"),
+    "class_shape": (lambda t, m: t.update({"tables.classes.3": t["tables.classes.3"][:-1]}), "class table shape"),
+    "class_name": (lambda t, m: t.update({"tables.classes.x": t["tables.classes.3"]}), "invalid literal"),
+    "no_classes": (lambda t, m: t.pop("tables.classes.3"), "no class tables"),
+    "cuts": (lambda t, m: t["cuts"].__setitem__(0, 1), "ascend"),
+    "shape": (lambda t, m: t.update({"latents_p.context": t["latents_p.context"][:, 9:]}), "latents_p.context"),
+    "weight": (lambda t, m: t["latents_i.hidden"].__setitem__((0, 0), 40000), "beyond 32768"),
+    "shift": (lambda t, m: m.update(shifts=m["shifts"].replace('"motion_s": ', '"motion_s": 9')), "shift of motion_s"),
+    "shifts": (lambda t, m: m.update(shifts="[]"), "entropy model"),
+    "json": (lambda t, m: m.update(shifts="{"), "entropy model"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_MODELS)
+def test_a_model_file_that_breaks_a_rule_is_refused(name: str, tmp_path: Path) -> None:
+    change, message = WRONG_MODELS[name]
+    with pytest.raises(ModelError, match=message):
+        EntropyModel.load(rewritten(tmp_path, change))
+
+
+def test_a_huge_model_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "entropy.safetensors"
+    with path.open("wb") as file:
+        file.truncate(65 << 20)
+    with pytest.raises(ModelError, match="larger than 64 MiB"):
+        EntropyModel.load(path)
+
+
+def test_a_wide_prior_is_refused(tmp_path: Path) -> None:
+    def widen(tensors: dict[str, np.ndarray], _: dict[str, str]) -> None:
+        shapes = {"context": (1025, 36), "current": (4, 1025, 36), "current_bias": (4, 1025), "hidden": (1025, 1025),
+                  "classes": (2, 1025), "class_embedding": (1, 1025), "values": (4, 1025)}  # fmt: skip
+        shapes |= dict.fromkeys(("context_bias", "hidden_bias"), (1025,))
+        tensors.update({f"motion_p.{name}": np.zeros(shape, np.int32) for name, shape in shapes.items()})
+
+    with pytest.raises(ModelError, match="hidden units"):
+        EntropyModel.load(rewritten(tmp_path, widen))
+
+
+@pytest.mark.parametrize("kind", FrameType)
+def test_frames_without_their_integers_cannot_be_coded(model: EntropyModel, kind: FrameType) -> None:
+    empty = FrameLatents(kind, None, None, None)
+    grid = (2, 2)
+    y = np.zeros((model.cuts[-1], *grid), np.int16)
+    first = [] if kind is FrameType.I else [FrameLatents(FrameType.I, None, np.zeros(grid, np.uint8), y)]
+    with pytest.raises(ValueError, match=r"symbols|starts with an I frame"):
+        bitplane.encode(model, [*first, empty, *first], 0)
