@@ -36,6 +36,8 @@ def _names(text: str) -> list[str]:
 @click.command(name="bench")
 @click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the report.")
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False),
+              help="Where the text goes, with links to the pictures in --out.  [default: report.md in --out]")
 @click.option("--qualities", default="8,24,40,56", show_default=True, callback=_qualities, metavar="Q,Q...",
               help="Our qualities, at least four for a BD-rate; 'none' leaves our side out.")
 @click.option("--peers", default="x264,x265,svtav1", show_default=True, metavar="NAME,...",
@@ -52,8 +54,8 @@ def _names(text: str) -> list[str]:
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
               help="Measurements at a time; more than one disturbs the speeds.")
 def command(
-    clips: tuple[Path, ...], out: Path, qualities: tuple[int, ...], peers: str, metrics: str | None, frames: int,
-    profile: str, model: str, weights: Path | None, cache: Path, jobs: int,
+    clips: tuple[Path, ...], out: Path, page: Path | None, qualities: tuple[int, ...], peers: str, metrics: str | None,
+    frames: int, profile: str, model: str, weights: Path | None, cache: Path, jobs: int,
 ) -> None:
     """Measure this codec and its peers on the first frames of CLIPS.
 
@@ -77,8 +79,7 @@ def command(
     store = Cache(cache.expanduser())
     results = bench.run(clips, frames, codecs, networks, store, jobs)
     run = report.Run(results, codecs, networks, f"ncodec {shlex.join(sys.argv[1:])}", jobs)
-    report.write(run, out, store)
-    click.echo(f"{out / 'report.md'}", err=True)
+    click.echo(f"ncodec: the report is {report.write(run, out, store, page)}", err=True)
 
 
 def _ours(qualities: tuple[int, ...], profile: str, model: str) -> list[Codec]:

@@ -87,21 +87,25 @@ def _point(point: Point, clip: ClipResult) -> Json:
     return data
 
 
-def write(run: Run, folder: Path, cache: Cache) -> None:
-    """Write report.json, report.md, plots and strips into `folder`."""
+def write(run: Run, folder: Path, cache: Cache, page: Path | None = None) -> Path:
+    """Write report.json, plots and strips into `folder`, and the text to `page` (default: report.md in `folder`)."""
     folder.mkdir(parents=True, exist_ok=True)
     data = build(run)
     (folder / "report.json").write_text(json.dumps(data, indent=1) + "\n")
     curves = [curve for codec in run.codecs for curve in codec.curves]
+    page = page or folder / "report.md"
+    prefix = os.path.relpath(folder, page.parent)
     plots = []
     for metric in run.networks.metrics:
-        plots.append(f"plot-{metric}.png")
-        pictures.save_plot(folder / plots[-1], run.clips, curves, metric)
-    strips = _write_strips(run, folder, cache)
-    (folder / "report.md").write_text(markdown.render(data, plots, strips))
+        plots.append(f"{prefix}/plot-{metric}.png")
+        pictures.save_plot(folder / f"plot-{metric}.png", run.clips, curves, metric)
+    strips = {name: f"{prefix}/{file}" for name, file in _write_strips(run, folder, cache).items()}
+    page.write_text(markdown.render(data, plots, strips))
+    return page
 
 
 def _write_strips(run: Run, folder: Path, cache: Cache) -> dict[str, str]:
+    """Save one strip per clip that has the points for it; returns the file names by clip."""
     tests, anchors = tested_curves(run.codecs)
     strips = {}
     for clip in run.clips:
