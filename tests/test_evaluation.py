@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from fractions import Fraction
 from pathlib import Path
 
@@ -133,12 +134,13 @@ def test_lpips_weights_that_do_not_fit(tmp_path: Path) -> None:
 
 def test_identity_is_perfect_and_noise_is_not(weights: Path) -> None:
     source = clip()
-    scorer = scoring.ClipScorer(source, metrics.load_networks(list(metrics.METRICS), weights))
+    scorer = scoring.ClipScorer(source, metrics.load_networks(metrics.DEFAULT, weights))
     rng = np.random.default_rng(2)
     noisy = np.clip(source.frames + rng.normal(0, 25, source.frames.shape), 0, 255).astype(np.uint8)
     same, worse = scorer.score([source.frames.copy(), noisy])
-    assert list(same) == list(metrics.METRICS)
-    for name, metric in metrics.METRICS.items():
+    assert list(same) == list(metrics.DEFAULT)
+    for name in metrics.DEFAULT:
+        metric = metrics.METRICS[name]
         assert same[name] == pytest.approx(metric.perfect, abs=1e-6), name
         assert (worse[name] < same[name] - 1e-3) if metric.higher else (worse[name] > same[name] + 1e-4), name
 
@@ -186,6 +188,37 @@ def test_missing_weights_give_a_line_not_a_crash(weights: Path, tmp_path: Path) 
     assert "--weights" in networks.missing["lpips"]
     with pytest.raises(NcodecError, match="unknown metric 'vmaf'"):
         metrics.load_networks(["vmaf"], tmp_path)
+
+
+@pytest.fixture
+def random_alexnet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchmetrics' LPIPS with AlexNet's layers from random weights in place of torchvision's."""
+    torch.manual_seed(6)
+    sizes = [(3, 64, 11, 4, 2), (64, 192, 5, 1, 2), (192, 384, 3, 1, 1), (384, 256, 3, 1, 1), (256, 256, 3, 1, 1)]
+    layers: list[torch.nn.Module] = []
+    for index, (inputs, outputs, kernel, stride, padding) in enumerate(sizes):
+        layers += [torch.nn.Conv2d(inputs, outputs, kernel, stride, padding), torch.nn.ReLU()]
+        layers += [torch.nn.MaxPool2d(3, 2)] if index < 2 else []
+    monkeypatch.setattr(reference, "_get_tv_model_features", lambda net, pretrained: layers)
+
+
+@pytest.mark.usefixtures("random_alexnet")
+def test_metrics_on_request(tmp_path: Path) -> None:
+    source = clip(9, 64, 80)
+    scorer = scoring.ClipScorer(source, metrics.load_networks(["lpips-alex"], tmp_path))
+    same, worse = scorer.score([source.frames, source.frames[:, ::-1].copy()])
+    assert same == {"lpips-alex": pytest.approx(0, abs=1e-7)}
+    assert worse["lpips-alex"] > 0.001
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
+def test_metrics_on_request_without_torchvision(tmp_path: Path) -> None:
+    networks = metrics.load_networks(["psnr", "lpips-alex", "dists"], tmp_path)
+    assert networks.metrics == ["psnr"]
+    assert networks.missing == {
+        "lpips-alex": "lpips-alex needs torchvision, which is not installed",
+        "dists": "dists needs torchvision, which is not installed",
+    }
 
 
 def test_small_pictures_have_no_ms_ssim_and_wrong_counts_are_refused(weights: Path) -> None:

@@ -42,7 +42,7 @@ def _names(text: str) -> list[str]:
               help="Our qualities, at least four for a BD-rate; 'none' leaves our side out.")
 @click.option("--peers", default="x264,x265,svtav1", show_default=True, metavar="NAME,...",
               help="Peers, or single presets (svtav1-p6, svtav1-p4), or 'none'.")
-@click.option("--metrics", metavar="NAME,...", help="Metrics (docs/bench.md).  [default: all]")
+@click.option("--metrics", metavar="NAME,...", help="Metrics (docs/bench.md).  [default: all but the extra ones]")
 @click.option("--frames", type=click.IntRange(1, 100_000), default=96, show_default=True, help="Frames per clip.")
 @click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
               help="Our profile.")
@@ -66,14 +66,14 @@ def command(
         from neurcodec.evaluation import bench, report
         from neurcodec.evaluation import peers as peer_codecs
         from neurcodec.evaluation.cache import Cache
-        from neurcodec.evaluation.metrics import METRICS, default_weights, load_networks
+        from neurcodec.evaluation.metrics import DEFAULT, default_weights, load_networks
     except ImportError as error:
         raise DependencyError(f"bench needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
                               ) from error
     codecs: list[Codec] = [*_ours(qualities, profile, model), *peer_codecs.select(_names(peers))]
     if not codecs:
         raise click.UsageError("nothing to measure: both --qualities and --peers are 'none'")
-    networks = load_networks(_names(metrics) if metrics else list(METRICS), weights or default_weights())
+    networks = load_networks(_names(metrics) if metrics else DEFAULT, weights or default_weights())
     for name, reason in networks.missing.items():
         click.echo(f"ncodec: warning: {name} is left out: {reason}", err=True)
     store = Cache(cache.expanduser())

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from torch import Tensor
+from torchmetrics.functional.image.dists import DISTSNetwork
+from torchmetrics.functional.image.lpips import _NoTrainLpips
 
 from neurcodec.errors import ModelError, NcodecError
 from neurcodec.evaluation.lpips import FEATURES_FILE, LPIPS
@@ -33,9 +38,17 @@ METRICS = {
     "flicker": Metric("flicker, change of the error along motion", "levels", False, 0.0),
     "tae": Metric("TAEF2 latent distance", "", False, 0.0),
     "tae-fd": Metric("TAEF2 Frechet distance", "", False, 0.0),
+    "lpips-alex": Metric("LPIPS (alex)", "", False, 0.0),
+    "lpips-vgg": Metric("LPIPS (vgg)", "", False, 0.0),
+    "dists": Metric("DISTS", "", False, 0.0),
 }
+EXTRA = ("lpips-alex", "lpips-vgg", "dists")
+"""Measured on request only, by torchmetrics: they need torchvision and its ImageNet weights."""
+DEFAULT = tuple(name for name in METRICS if name not in EXTRA)
 NEEDS = {"lpips": "lpips", "tlp": "lpips", "tae": "tae", "tae-fd": "tae"}
 """The network that a metric needs."""
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""Distance of two batches of pictures (N, 3, H, W) in 0..1, one number for each."""
 
 
 @dataclass
@@ -45,6 +58,7 @@ class Networks:
     metrics: list[str]
     lpips: LPIPS | None = None
     encoder: Encoder | None = None
+    extra: dict[str, Distance] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,5 +90,23 @@ def load_networks(names: Sequence[str], weights: Path) -> Networks:
         except ModelError as error:
             failures[need] = str(error)
     networks.missing = {name: failures[NEEDS[name]] for name in names if NEEDS.get(name) in failures}
+    for name in (name for name in EXTRA if name in names):
+        try:
+            networks.extra[name] = load_extra(name)
+        except ModelError as error:
+            networks.missing[name] = str(error)
     networks.metrics = [name for name in METRICS if name in names and name not in networks.missing]
     return networks
+
+
+def load_extra(name: str) -> Distance:
+    """One of the EXTRA metrics; ModelError when torchvision or its weights cannot be had."""
+    try:
+        if name == "dists":
+            network: Distance = DISTSNetwork().eval()
+            return network
+        return partial(_NoTrainLpips(net=name.removeprefix("lpips-")), normalize=True)
+    except ModuleNotFoundError as error:
+        raise ModelError(f"{name} needs torchvision, which is not installed") from error
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"{name} needs torchvision's ImageNet weights, which cannot be loaded ({error})") from error

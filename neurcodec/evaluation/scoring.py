@@ -22,7 +22,7 @@ from neurcodec.errors import InputError
 from neurcodec.evaluation import tae
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.lpips import LPIPS
-from neurcodec.evaluation.metrics import PSNR_CAP, Networks
+from neurcodec.evaluation.metrics import PSNR_CAP, Distance, Networks
 
 VERSION = 1
 """Part of every cache key: raise it when a definition changes."""
@@ -91,6 +91,13 @@ def perceptual(network: LPIPS, source: Frames, versions: list[Frames]) -> list[t
             distances[index].append(network.distance(own, maps))
             changes[index].append((step - network.distance([m[:-1] for m in maps], [m[1:] for m in maps])).abs())
     return [(_mean(values), _mean(steps)) for values, steps in zip(distances, changes, strict=True)]
+
+
+def mean_distance(distance: Distance, source: Frames, frames: Frames) -> float:
+    """Mean of a distance over the frames of the sampled pairs."""
+    firsts = sampled(max(1, len(source) - 1), SAMPLES)
+    pairs = ((to_tensor(source[i : i + 2]), to_tensor(frames[i : i + 2])) for i in firsts)
+    return _mean([distance(*pair).reshape(-1) for pair in pairs])
 
 
 def _mean(values: list[Tensor]) -> float:
@@ -174,6 +181,8 @@ class ClipScorer:
             scores["psnr"] = psnr(source, frames)
         if "ms-ssim" in wanted:
             scores["ms-ssim"] = ms_ssim(source, frames)
+        for name, distance in self.networks.extra.items():
+            scores[name] = mean_distance(distance, source, frames)
         if "flicker" in wanted:
             with self._lock:
                 motion = self._motion
