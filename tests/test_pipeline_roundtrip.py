@@ -14,8 +14,9 @@ import pytest
 from conftest import ENVIRONMENT, scene, write_clip
 
 from neurcodec.container import Gop, Reader
-from neurcodec.errors import DamageError, ModelError
+from neurcodec.errors import DamageError, DeviceError, ModelError
 from neurcodec.media import VideoReader
+from neurcodec.pipeline import device
 from neurcodec.pipeline.decoder import decode_file
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.inspection import verify_file
@@ -213,6 +214,14 @@ def test_another_model_is_refused(coded: Path, tmp_path: Path) -> None:
         verify_file(coded, model=str(tmp_path / "other"))
 
 
+def test_devices() -> None:
+    assert device.choose("cpu").type == "cpu"
+    assert device.choose("auto").type in ("cpu", "cuda")
+    for name in ("cuda:99", "gpu", "cuda:-1", ""):
+        with pytest.raises(DeviceError, match=f"device '{name}'"):
+            device.choose(name)
+
+
 def test_verify_needs_no_torch(coded: Path, tiny_model: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from neurcodec.pipeline.inspection import verify_file\n"
@@ -228,6 +237,7 @@ def test_verify_needs_no_torch(coded: Path, tiny_model: Path) -> None:
 PEAK = """
 import sys
 from pathlib import Path
+from neurcodec.pipeline import device
 from neurcodec.pipeline.decoder import decode_file
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
