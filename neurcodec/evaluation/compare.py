@@ -10,6 +10,8 @@ from neurcodec.evaluation.curves import FEWEST_POINTS, Curve, bd_rate, hull, par
 from neurcodec.evaluation.metrics import METRICS
 
 Json = dict[str, Any]
+RATES = (0.006, 0.015, 0.04)
+"""Bits per pixel at which all curves are listed: low, middle and high for this codec."""
 
 
 def curve_points(clip: ClipResult, curve: str, metric: str) -> list[tuple[float, float]]:
@@ -36,15 +38,14 @@ def bd_table(clips: Sequence[ClipResult], tests: Sequence[str], anchors: Sequenc
     """BD-rate (percent) of each test curve against each anchor, per metric and clip; null = no overlap."""
     rows: list[Json] = []
     for metric in _present(clips):
-        for test in tests:
-            for anchor in anchors:
-                values = {
-                    clip.name: bd_rate(envelope(clip, anchor, metric), envelope(clip, test, metric)) for clip in clips
-                }
-                known = [value for value in values.values() if value is not None]
-                mean = sum(known) / len(known) if known else None
-                row = {"metric": metric, "test": test, "anchor": anchor, "clips": values}
-                rows.append({**row, "mean": mean, "overlapping": len(known)})
+        for test, anchor in ((test, anchor) for test in tests for anchor in anchors if test != anchor):
+            values = {
+                clip.name: bd_rate(envelope(clip, anchor, metric), envelope(clip, test, metric)) for clip in clips
+            }
+            known = [value for value in values.values() if value is not None]
+            mean = sum(known) / len(known) if known else None
+            row = {"metric": metric, "test": test, "anchor": anchor, "clips": values}
+            rows.append({**row, "mean": mean, "overlapping": len(known)})
     return rows
 
 
@@ -63,10 +64,27 @@ def equal_bytes(clips: Sequence[ClipResult], tests: Sequence[str], anchors: Sequ
             for point in clip.points:
                 if point.curve not in tests or point.metrics.get(metric) is None:
                     continue
-                reached = {anchor: quality_at(curve, point.size) for anchor, curve in bounds.items()}
-                others = {anchor: None if value is None else sign * value for anchor, value in reached.items()}
+                curves = {anchor: curve for anchor, curve in bounds.items() if anchor != point.curve}
+                others = {anchor: _signed(quality_at(curve, point.size), sign) for anchor, curve in curves.items()}
                 row = {"metric": metric, "clip": clip.name, "test": point.curve, "value": point.value}
                 rows.append({**row, "bytes": point.size, "score": point.metrics[metric], "anchors": others})
+    return rows
+
+
+def _signed(value: float | None, sign: float) -> float | None:
+    return None if value is None else sign * value
+
+
+def fixed_rates(clips: Sequence[ClipResult], curves: Sequence[str]) -> list[Json]:
+    """What each curve reaches at the RATES (bits per pixel); null = outside its range."""
+    rows: list[Json] = []
+    for metric in _present(clips):
+        sign = 1.0 if METRICS[metric].higher else -1.0
+        for clip in clips:
+            bounds = {curve: envelope(clip, curve, metric) for curve in curves}
+            for rate in RATES:
+                scores = {c: _signed(quality_at(bound, rate * clip.pixels / 8), sign) for c, bound in bounds.items()}
+                rows.append({"metric": metric, "clip": clip.name, "bpp": rate, "scores": scores})
     return rows
 
 

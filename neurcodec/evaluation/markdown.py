@@ -8,6 +8,7 @@ from typing import Any
 from neurcodec.evaluation.compare import Json, mean_advantage
 
 NO_OVERLAP = "no overlap"
+OUT_OF_RANGE = "-"
 DETAILED = ("lpips", "psnr")
 """Metrics whose values at equal bytes are listed point by point; the others are in report.json."""
 
@@ -15,6 +16,7 @@ DETAILED = ("lpips", "psnr")
 def render(data: Json, plots: Sequence[str], strips: Mapping[str, str]) -> str:
     """The text of report.md; pictures are linked by the given file names."""
     sections = [_head(data), _settings(data), _bd_rates(data), _equal_bytes(data), _coarse(data)]
+    sections += [_fixed_rates(data, name) for name in DETAILED if name in data["metrics"]]
     sections += [_points_at_equal_bytes(data, name) for name in DETAILED if name in data["metrics"]]
     sections += [_costs(data), _definitions(data), _pictures(plots, strips)]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -70,15 +72,15 @@ def _bd_rates(data: Json) -> str:
     tests, anchors = _curves(data, "bd_rate", "test"), _curves(data, "bd_rate", "anchor")
     for test in tests:
         rows = []
+        others = [anchor for anchor in anchors if anchor != test]
         for metric in data["metrics"]:
-            found = {row["anchor"]: row for row in data["bd_rate"] if row["metric"] == metric and row["test"] == test}
-            if found:
-                rows.append((metric, *(f"{percent(r['mean'])} ({r['overlapping']})" for r in found.values())))
-        parts += [f"{test} against:", table(("metric", *anchors), rows)]
+            found = [row for row in data["bd_rate"] if row["metric"] == metric and row["test"] == test]
+            rows.append((metric, *(f"{percent(row['mean'])} ({row['overlapping']})" for row in found)))
+        parts += [f"{test} against:", table(("metric", *others), rows)]
     parts.append("### Per clip")
     for metric in (name for name in DETAILED if name in data["metrics"]):
         rows = []
-        for row in (row for row in data["bd_rate"] if row["metric"] == metric and row["test"] != row["anchor"]):
+        for row in (row for row in data["bd_rate"] if row["metric"] == metric):
             rows.append((f"{row['test']} / {row['anchor']}", *(percent(value) for value in row["clips"].values())))
         parts += [f"{data['metrics'][metric]['title']}:", table(("test / anchor", *_names(data)), rows)]
     return "\n\n".join(parts)
@@ -89,7 +91,6 @@ def _names(data: Json) -> list[str]:
 
 
 def _equal_bytes(data: Json) -> str:
-    """Mean scores at equal bytes, test / anchor."""
     parts = ["## Quality at equal bytes, mean over the points that lie in the anchor's range (test / anchor)"]
     for test in _curves(data, "equal_bytes", "test"):
         anchors = [anchor for anchor in _curves(data, "bd_rate", "anchor") if anchor != test]
@@ -105,11 +106,20 @@ def _equal_bytes(data: Json) -> str:
     return "\n\n".join(parts)
 
 
+def _fixed_rates(data: Json, metric: str) -> str:
+    curves = [curve for codec in data["codecs"].values() for curve in codec["curves"]]
+    rows = []
+    for row in (row for row in data["fixed_rates"] if row["metric"] == metric):
+        cells = (OUT_OF_RANGE if row["scores"][curve] is None else number(row["scores"][curve]) for curve in curves)
+        rows.append((row["clip"], str(row["bpp"]), *cells))
+    return f"### {data['metrics'][metric]['title']} at given rates\n\n" + table(("clip", "bpp", *curves), rows)
+
+
 def _points_at_equal_bytes(data: Json, metric: str) -> str:
     rows = []
     anchors = _curves(data, "bd_rate", "anchor")
     for row in (row for row in data["equal_bytes"] if row["metric"] == metric):
-        others = (number(row["anchors"][anchor]) for anchor in anchors)
+        others = (number(row["anchors"][name]) if name in row["anchors"] else "-" for name in anchors)
         rows.append((row["clip"], row["test"], str(row["value"]), str(row["bytes"]), number(row["score"]), *others))
     header = ("clip", "codec", "setting", "bytes", "measured", *anchors)
     return f"### {data['metrics'][metric]['title']} at equal bytes, point by point\n\n" + table(header, rows)

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
 from neurcodec.evaluation.bench import ClipResult
@@ -22,6 +23,7 @@ from neurcodec.evaluation.curves import Curve
 from neurcodec.evaluation.metrics import METRICS
 
 COLOURS = 64
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 STRIP_WIDTH, STRIP_QUALITY = 480, 80
 STRIP_RATE = 0.015
 """The strip shows the point of our curve whose bits per pixel are closest to this, by ratio."""
@@ -42,7 +44,8 @@ def save_plot(path: Path, clips: Sequence[ClipResult], curves: Sequence[str], me
         panel.axis("off")
     kind = METRICS[metric]
     unit = f" [{kind.unit}]" if kind.unit else ""
-    figure.suptitle(f"{kind.title}{unit} over bits per pixel ({'higher' if kind.higher else 'lower'} is better)")
+    arrow = "higher" if kind.higher else "lower"
+    figure.suptitle(f"{kind.title}{unit}, {arrow} is better, over bits per pixel", fontsize=9, wrap=True)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves), fontsize=8)
     buffer = BytesIO()
@@ -59,6 +62,9 @@ def _draw(panel: Axes, clip: ClipResult, curves: Sequence[str], metric: str) -> 
         rates, values = _axes(envelope(clip, curve, metric), clip, sign)
         panel.plot(rates, values, color=colour, linewidth=1.2, label=curve)
     panel.set_xscale("log")
+    panel.xaxis.set_major_locator(FixedLocator(TICKS))
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_title(clip.name, fontsize=9)
     panel.tick_params(labelsize=7, which="both")
     panel.grid(alpha=0.3, which="both", linewidth=0.4)

@@ -59,6 +59,7 @@ def build(run: Run) -> Json:
         "clips": [_clip(clip) for clip in run.clips],
         "bd_rate": compare.bd_table(run.clips, tests, anchors),
         "equal_bytes": compare.equal_bytes(run.clips, tests, anchors),
+        "fixed_rates": compare.fixed_rates(run.clips, curves),
         "costs": {curve: compare.costs(run.clips, curve) for curve in curves},
     }
 
