@@ -21,6 +21,9 @@ device = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where the networks run."
 )
 threads = click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads.  [default: all cores]")
+no_limits = click.option(
+    "--no-limits", is_flag=True, help="Lift the limits on sizes, counts and durations: for files that you trust."
+)
 no_audio = click.option("--no-audio", is_flag=True, help="Leave out sound, subtitles and attachments.")
 
 

@@ -20,6 +20,7 @@ from neurcodec.pipeline.options import DecodeOptions
 @click.option("--video-codec", metavar="NAME", help="FFmpeg encoder of the output.  [default: libx264]")
 @click.option("--crf", type=click.IntRange(0, 63), help="Its quality, lower is better.  [default: 12]")
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]")
+@_common.no_limits
 @_common.device
 @_common.threads
 @_common.force
@@ -27,7 +28,7 @@ from neurcodec.pipeline.options import DecodeOptions
 @_common.verbose
 def command(
     source: Path, target: Path, no_diffusion: bool, salvage: bool, video_codec: str | None, crf: int | None,
-    model: str | None, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
+    model: str | None, no_limits: bool, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
 ) -> None:
     """Turn the .nvc file IN back into the video OUT.
 
@@ -37,7 +38,7 @@ def command(
 
     _common.set_up_logging(quiet, verbose)
     options = DecodeOptions(
-        diffusion=not no_diffusion, salvage=salvage, model=model, device=device,
+        diffusion=not no_diffusion, salvage=salvage, limits=not no_limits, model=model, device=device,
         video_codec=video_codec, crf=crf, overwrite=force, threads=threads,
     )
     start = time.perf_counter()

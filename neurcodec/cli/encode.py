@@ -28,6 +28,7 @@ from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
               show_default=True, help="Every Nth frame carries latents, the others motion only.")
 @_common.no_audio
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights.")
+@click.option("--resume", is_flag=True, help="When stopped, keep what is done in OUT.part; go on from there.")
 @_common.device
 @_common.threads
 @_common.force
@@ -35,7 +36,7 @@ from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, EncodeOptions
 @_common.verbose
 def command(
     source: Path, target: Path, profile: str, quality: int, gop: float, backbone_interval: str, no_audio: bool,
-    model: str, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
+    model: str, resume: bool, device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
 ) -> None:
     """Code the video IN as the .nvc file OUT.
 
@@ -48,7 +49,7 @@ def command(
         profile=Profile[profile.upper()], quality=quality, model=model, device=device,
         gop_seconds=Fraction(gop).limit_denominator(1000),
         backbone_interval=None if backbone_interval == "auto" else int(backbone_interval), audio=not no_audio,
-        overwrite=force, threads=threads,
+        resume=resume, overwrite=force, threads=threads,
     )
     start = time.perf_counter()
     with _common.Bar("encode", quiet) as bar:

@@ -8,15 +8,18 @@ from typing import Any
 
 import click
 
+from neurcodec.cli import _common
+
 
 @click.command(name="info")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
-def command(file: Path, as_json: bool) -> None:
+@_common.no_limits
+def command(file: Path, as_json: bool, no_limits: bool) -> None:
     """Show what the .nvc FILE holds: picture, timing, rate, frame types, where the bytes go."""
     from neurcodec.pipeline.inspection import describe
 
-    facts = describe(file)
+    facts = describe(file, not no_limits)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return

@@ -13,8 +13,9 @@ from neurcodec.cli import _common
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Structure, CRCs and limits only; needs no model.")
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that FILE names]")
+@_common.no_limits
 @_common.quiet
-def command(file: Path, quick: bool, model: str | None, quiet: bool) -> None:
+def command(file: Path, quick: bool, model: str | None, no_limits: bool, quiet: bool) -> None:
     """Check the .nvc FILE: every rule of the format, and that all latents decode to what was encoded.
 
     The exit code is 0 when it is whole; see `ncodec --help` for the others.
@@ -23,7 +24,7 @@ def command(file: Path, quick: bool, model: str | None, quiet: bool) -> None:
 
     _common.set_up_logging(quiet, verbose=False)
     with _common.Bar("verify", quiet) as bar:
-        report = verify_file(file, quick, model, bar)
+        report = verify_file(file, quick, model, bar, not no_limits)
     if not quiet:
         what = "all latents decode to what was encoded" if report.latents else "the structure is right"
         click.echo(f"{file}: whole; {report.frames} frames in {report.chunks} chunks, {what}")

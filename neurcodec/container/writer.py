@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from neurcodec.container import payloads, tables
 from neurcodec.container.chunks import pack_chunk, pack_preamble
 from neurcodec.container.records import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
 from neurcodec.errors import InputError, LimitError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _PACKETS = 1 << 16
 _PACKET_BYTES = 8 << 20
@@ -22,7 +25,7 @@ class Writer:
     Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
     """
 
-    def __init__(self, file: BinaryIO, header: Header, model: ModelInfo, limits: Limits | None = None):
+    def __init__(self, file: SupportsWrite[bytes], header: Header, model: ModelInfo, limits: Limits | None = None):
         self._file = file
         self._limits = limits or Limits()
         self._entries: list[IndexEntry] = []

@@ -44,7 +44,7 @@ def decode_file(
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
-    with open_source(source, salvage=options.salvage) as reader:
+    with open_source(source, options.salvage, options.limits) as reader:
         model = models.for_file(reader.model, options.model, pixels=True)
         if model.weights_hash != reader.model.weights_hash:
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)

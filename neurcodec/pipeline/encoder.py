@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from neurcodec.container import Header, Packet, Profile, Writer
+from neurcodec.container import Gop, Header, Packet, Profile, Writer
 from neurcodec.media import Frame, VideoInfo, VideoReader
 from neurcodec.pipeline import interval, models
 from neurcodec.pipeline.chunking import split
 from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, check_target
+from neurcodec.pipeline.resume import Partial
 from neurcodec.pipeline.threads import prefetch
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def encode_file(
 ) -> EncodeReport:
     """Code the video `source` as the .nvc file `target`; memory is bounded by one chunk.
 
-    The target appears only when it is whole. Raises the errors of neurcodec.errors.
+    The target appears only when it is whole. With `options.resume` a job that stops leaves its chunks in a file of the
+    target's name and ".part", and goes on from them when it runs again. Raises the errors of neurcodec.errors.
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
@@ -44,19 +46,24 @@ def encode_file(
         from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
 
         codec = codec_class(options.profile)(model, options.device, options.threads)
-        with atomic_file(target) as temporary, temporary.open("xb") as file:
-            return _Job(reader, file, codec, options, progress).run()
+        with atomic_file(target, options.resume) as temporary:
+            if options.resume:
+                with Partial(temporary) as partial:
+                    return _Job(reader, partial, codec, options, progress).run()
+            with temporary.open("xb") as file:
+                return _Job(reader, file, codec, options, progress).run()
 
 
 class _Job:
     """One file being encoded."""
 
     def __init__(
-        self, reader: VideoReader, file: BinaryIO, codec: NativeCodec, options: EncodeOptions,
+        self, reader: VideoReader, file: BinaryIO | Partial, codec: NativeCodec, options: EncodeOptions,
         progress: ProgressCallback,
     ) -> None:
         self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
         self.info = reader.info
+        self.partial = file if isinstance(file, Partial) else None
         self.writer = Writer(file, header(self.info, options.profile), codec.model.info)
         self.packets: list[Packet] = []
         self.waiting_bytes = 0
@@ -95,23 +102,30 @@ class _Job:
                     self._write_packets()
 
     def _encode(self, chunk: list[Frame]) -> None:
-        """Code a chunk, which is emptied, and write it with the packets that came meanwhile."""
+        """Code a chunk, or take it from the partial file, and write it with the packets that came meanwhile."""
+        stored = self.partial.take(chunk, self.options) if self.partial else None
+        gop = stored or self._code(chunk)
+        before = self.writer.bytes_written
+        self.writer.write_gop(gop)
+        logger.info(
+            "chunk %d: frames %d to %d, backbone interval %d, %d bytes%s", self.chunks,
+            self.writer.frames - gop.frames, self.writer.frames - 1, gop.backbone_interval,
+            self.writer.bytes_written - before, " (done before)" if stored else "",
+        )
+        self._write_packets()
+        self.chunks += 1
+        self.seconds += float((gop.pts[-1] + gop.last_duration - gop.pts[0]) * self.info.time_base)
+        self.frames = self.writer.frames
+        self._report()
+
+    def _code(self, chunk: list[Frame]) -> Gop:
+        """Code a chunk, which is emptied."""
         pts, duration = tuple(frame.pts for frame in chunk), chunk[-1].duration
         rgb = np.empty((len(chunk), self.info.height, self.info.width, 3), np.uint8)
         for row in rgb[::-1]:
             row[:] = chunk.pop().rgb
         step = self.options.backbone_interval or interval.choose(rgb)
-        before = self.writer.bytes_written
-        self.writer.write_gop(self.codec.encode(rgb, pts, duration, self.options.quality, step))
-        logger.info(
-            "chunk %d: frames %d to %d, backbone interval %d, %d bytes", self.chunks, self.writer.frames - len(pts),
-            self.writer.frames - 1, step, self.writer.bytes_written - before,
-        )
-        self._write_packets()
-        self.chunks += 1
-        self.seconds += float((pts[-1] + duration - pts[0]) * self.info.time_base)
-        self.frames = self.writer.frames
-        self._report()
+        return self.codec.encode(rgb, pts, duration, self.options.quality, step)
 
     def _tick(self) -> None:
         self.frames += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec import container
-from neurcodec.container import Gop, Reader
+from neurcodec.container import Gop, Limits, Reader
 from neurcodec.errors import DamageError, FormatError, InputError, LimitError
 from neurcodec.pipeline.options import Progress, ProgressCallback, ignore_progress
 
@@ -33,24 +33,25 @@ def naming(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def open_source(path: Path, salvage: bool = False) -> Iterator[Reader]:
+def open_source(path: Path, salvage: bool = False, limits: bool = True) -> Iterator[Reader]:
     """A Reader of the file; FormatError, DamageError and LimitError from the block name the file."""
     try:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    with naming(path), file, Reader(file, salvage=salvage) as reader:
+    with naming(path), file, Reader(file, _limits(limits), salvage=salvage) as reader:
         yield reader
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, limits: bool = True) -> dict[str, Any]:
     """Everything that `ncodec info` shows; see neurcodec.container.summary."""
     with naming(path):
-        return container.summary(path)
+        return container.summary(path, _limits(limits))
 
 
 def verify_file(
-    path: Path, quick: bool = False, model: str | None = None, progress: ProgressCallback = ignore_progress
+    path: Path, quick: bool = False, model: str | None = None, progress: ProgressCallback = ignore_progress,
+    limits: bool = True,
 ) -> VerifyReport:
     """Check the structure, CRCs and limits of an .nvc file, and unless `quick` that every chunk's latents decode.
 
@@ -58,18 +59,22 @@ def verify_file(
     model.
     """
     with naming(path):
-        facts = container.check(path)
+        facts = container.check(path, _limits(limits))
     if not quick:
-        _verify_latents(path, model, facts["frames"], progress)
+        _verify_latents(path, model, facts["frames"], progress, limits)
     return VerifyReport(facts["frames"], facts["chunks"], not quick)
 
 
-def _verify_latents(path: Path, choice: str | None, frames: int, progress: ProgressCallback) -> None:
+def _limits(on: bool) -> Limits:
+    return Limits() if on else Limits.none()
+
+
+def _verify_latents(path: Path, choice: str | None, frames: int, progress: ProgressCallback, limits: bool) -> None:
     from neurcodec.entropy.model import EntropyModel
     from neurcodec.pipeline import latents, models
 
     done, read, seconds = 0, 0, 0.0
-    with open_source(path) as reader:
+    with open_source(path, limits=limits) as reader:
         entropy = EntropyModel.load(models.for_file(reader.model, choice, pixels=False).entropy_path)
         for item in reader:
             if isinstance(item, Gop):

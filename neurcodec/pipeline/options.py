@@ -17,8 +17,9 @@ class EncodeOptions:
     """How to encode.
 
     profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. gop_seconds: the longest chunk.
-    backbone_interval: 1 to 4, None measures the motion of each chunk. audio: copy sound and subtitles. threads: CPU
-    threads, None leaves them to torch.
+    backbone_interval: 1 to 4, None measures the motion of each chunk. audio: copy sound and subtitles. resume: keep
+    what is done when the job stops, and go on from what an earlier one kept. threads: CPU threads, None leaves them to
+    torch.
     """
 
     profile: Profile = Profile.NATIVE
@@ -28,6 +29,7 @@ class EncodeOptions:
     gop_seconds: Fraction = Fraction(5)
     backbone_interval: int | None = None
     audio: bool = True
+    resume: bool = False
     overwrite: bool = False
     threads: int | None = None
 
@@ -36,12 +38,14 @@ class EncodeOptions:
 class DecodeOptions:
     """How to decode.
 
-    diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. model: None takes the
-    one that the file names. video_codec, crf: of the file written, None takes what suits its format.
+    diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. limits: refuse files
+    above the reader's limits. model: None takes the one that the file names. video_codec, crf: of the file written,
+    None takes what suits its format.
     """
 
     diffusion: bool = True
     salvage: bool = False
+    limits: bool = True
     model: str | None = None
     device: str = "auto"
     video_codec: str | None = None

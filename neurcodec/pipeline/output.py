@@ -46,10 +46,14 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target` (same suffix); on success it becomes `target`, else it is removed."""
+def atomic_file(target: Path, keep: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `target` (same suffix); on success it becomes `target`, else it is removed.
+
+    With `keep` it is `target` with ".part" behind its name, may exist already, and stays when the block raises.
+    """
     final = Path(os.path.realpath(target))
-    temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}{final.suffix}")
+    name = f"{final.name}.part" if keep else f".{final.stem}.{uuid.uuid4().hex[:8]}{final.suffix}"
+    temporary = final.with_name(name)
     try:
         yield temporary
         _sync(temporary)
@@ -58,9 +62,11 @@ def atomic_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror or error}") from error
     except OutputError as error:
-        raise OutputError(str(error).replace(str(temporary), str(target))) from error
+        shown = str(temporary) if keep else str(target)
+        raise OutputError(str(error).replace(str(temporary), shown)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if not keep:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
