@@ -13,6 +13,9 @@ from neurcodec.evaluation.cache import hash_files
 from neurcodec.evaluation.clips import Clip, bits_per_pixel
 from neurcodec.evaluation.processes import Cost, run_process
 
+GOP_SECONDS = 5
+"""Longest distance of key frames on both sides; all groups of pictures are closed."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -90,7 +93,8 @@ class Neurcodec:
 
     def _encode(self, source: str, target: str, quality: str) -> list[str]:
         profile = [] if self.profile == "native" else ["--profile", self.profile]
-        return ["encode", source, target, "-q", quality, "--no-audio", "--model", self.model, *profile]
+        options = ["--gop", str(GOP_SECONDS), "--no-audio", "--model", self.model, *profile]
+        return ["encode", source, target, "-q", quality, *options]
 
     def _decode(self, source: str, target: str) -> list[str]:
         return ["decode", source, target, "--video-codec", "ffv1", "--model", self.model]

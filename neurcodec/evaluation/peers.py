@@ -21,12 +21,9 @@ from av.video.stream import VideoStream
 
 from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, frame_rate, iterate, write_lossless
-from neurcodec.evaluation.codecs import RateWindow, Setting
+from neurcodec.evaluation.codecs import GOP_SECONDS, RateWindow, Setting
 from neurcodec.evaluation.processes import Cost, run_process
 from neurcodec.media.colour import SCALING
-
-GOP_SECONDS = 3
-"""Longest distance of key frames, the same as this codec's own longest chunk; all groups are closed."""
 
 SMALLEST = 64
 """The fewest pixels on a side that all encoders take (SVT-AV1 aborts below)."""
