@@ -55,6 +55,6 @@ def overlapped(picture: Tensor, vectors: Tensor) -> Tensor:
 
 
 def warp_features(features: Tensor, vectors: Tensor) -> Tensor:
-    """Plain block compensation of a feature buffer at 1/8: (N, C, H/8, W/8) with vectors (N, 2, H/16, W/16) in pixels."""
+    """Plain block compensation of features (N, C, H/8, W/8) with vectors (N, 2, H/16, W/16) in pixels."""
     flow = vectors.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
     return sample(features, flow)
