@@ -41,7 +41,7 @@ class Place:
 
 def configured(config: type[Any], settings: Mapping[str, str]) -> Any:
     """A stage's config with text settings put in; InputError for an unknown name or a wrong value."""
-    types = {field.name: type(field.default) for field in dataclasses.fields(config)}
+    types: dict[str, type[Any]] = {field.name: type(field.default) for field in dataclasses.fields(config)}
     values = {}
     for name, text in settings.items():
         if name not in types:
