@@ -1,0 +1,53 @@
+"""`ncodec compare`: two videos in one picture or video, with their sizes and metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurcodec.cli import _common
+from neurcodec.errors import DependencyError, OutputError
+from neurcodec.pipeline.options import DecodeOptions
+
+
+@click.command(name="compare")
+@click.argument("first", metavar="A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
+              help="A picture (.png, .jpg) or a video (.mp4, .mkv, .mov).")
+@click.option("--split", is_flag=True, help="One picture, the left half of A and the right half of B.")
+@click.option("--frame", type=click.IntRange(0), metavar="N",
+              help="The frame of a picture.  [default: one of typical motion]")
+@click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Read at most so many frames.")
+@click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]")
+@click.option("--model", metavar="NAME|DIR", help="To decode .nvc files.  [default: the one that the file names]")
+@_common.device
+@_common.threads
+@_common.force
+def command(
+    first: Path, second: Path, out: Path, split: bool, frame: int | None, frames: int, weights: Path | None,
+    model: str | None, device: str, threads: int | None, force: bool,
+) -> None:
+    """Show the videos A and B beside each other; .nvc files are decoded.
+
+    The metrics are those of B against A (PSNR, MS-SSIM, and LPIPS when its weights are there), printed as well.
+    """
+    try:
+        from neurcodec.evaluation import side_by_side
+        from neurcodec.evaluation.metrics import default_weights, load_networks
+    except ImportError as error:
+        text = f"compare needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
+        raise DependencyError(text) from error
+    if out.exists() and not force:
+        raise OutputError(f"{out} exists; give -f to overwrite it")
+    if frame is not None:
+        frames = max(frames, frame + 1)
+    options = DecodeOptions(model=model, device=device, threads=threads)
+    sides = [side_by_side.load_side(path, frames, options) for path in (first, second)]
+    networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
+    names = side_by_side.labels(sides[0], sides[1], side_by_side.score(sides[0], sides[1], networks))
+    side_by_side.save(out, sides, names, split, frame)
+    for name in names:
+        click.echo(name)
