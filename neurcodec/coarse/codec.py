@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurcodec.coarse.model import CoarseCodec, quantiser_step
+from neurcodec.coarse.model import CoarseCodec, Transform, quantiser_step
 from neurcodec.coarse.motion import Field, luma, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.container import FrameType, frame_types
@@ -19,6 +19,10 @@ from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order,
 
 DISTORTION_PER_BIT = 0.134
 """Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""
+INTRA_WEIGHT, INTER_WEIGHT = 4.0, 1.3
+"""What squared error in a frame counts, the frames that follow it included."""
+MOTION_WEIGHT = 0.3
+"""Absolute luma difference, in quantiser steps, that one bit of motion is worth."""
 DEAD_ZONE = 0.17
 """How far above 1/2 the rounding threshold lies."""
 
@@ -41,20 +45,44 @@ def cut_table(cuts: Sequence[int], channels: int) -> Tensor:
     return (torch.arange(channels)[None] < torch.tensor(list(cuts))[:, None]).float()
 
 
-def quantise(y: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Tensor]:
+def quantise(y: Tensor, worth: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Round latents (N, C, h, w) with a dead zone and choose each position's class by rate-distortion.
 
-    Returns the classes, int64 (N, h, w), and the integer-valued latents, zero beyond the class's channels.
+    worth: (N, C, 1, 1), the bits that a unit of squared error in each channel is worth. Returns the classes, int64
+    (N, h, w), and the integer-valued latents, zero beyond the class's channels.
     """
     rounded = torch.sign(y) * torch.floor(y.abs() + 0.5 - DEAD_ZONE)
     rounded = rounded.clamp(-LATENT_LIMIT, LATENT_LIMIT)
-    gain = (y**2 - (y - rounded) ** 2) / DISTORTION_PER_BIT
+    gain = (y**2 - (y - rounded) ** 2) * worth
     bits = torch.where(rounded != 0, 4.5 + 2 * torch.log2(rounded.abs().clamp(min=1)), 0.03)
+    rounded = torch.where(gain > 0.6 * bits, rounded, 0.0)
     table = cut_table(cuts, y.shape[1]).to(y.device)
-    worth = torch.einsum("kc,nchw->nkhw", table, gain - bits)
-    worth[:, 1:] -= 2.0
-    classes = worth.argmax(1)
+    saved = torch.where(rounded != 0, gain - bits, -0.03)
+    totals = torch.einsum("kc,nchw->nkhw", table, saved)
+    totals[:, 1:] -= 2.0
+    classes = totals.argmax(1)
     return classes, rounded * table[classes].permute(0, 3, 1, 2)
+
+
+def motion_weight(quality: Tensor) -> float:
+    """Absolute luma difference (0..255 per pixel, summed) that one bit of motion is worth, at a quality (1)."""
+    return float(MOTION_WEIGHT * quantiser_step(quality) / patience(quality).sqrt())
+
+
+def patience(quality: Tensor) -> Tensor:
+    """How much less a bit may cost than the base step says, 0.4 to 1: low qualities save bits before they coarsen."""
+    return torch.exp2((quality - 16) / 12).clamp(max=1)
+
+
+def error_worth(quality: Tensor, intra: bool) -> Tensor:
+    """The bits that a unit of squared error (in base steps) of an I or P frame is worth: (N)."""
+    return patience(quality) * ((INTRA_WEIGHT if intra else INTER_WEIGHT) / DISTORTION_PER_BIT)
+
+
+def latent_worth(transform: Transform, quality: Tensor) -> Tensor:
+    """The same for a unit of squared error in each latent channel: (N, C, 1, 1)."""
+    share = transform.steps(quality) * 255 / quantiser_step(quality)[:, None, None, None]
+    return share**2 * error_worth(quality, not transform.conditional)[:, None, None, None]
 
 
 def to_picture(frame: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -114,7 +142,7 @@ class ChunkEncoder:
     def __init__(self, model: CoarseCodec, quality: int, cuts: Sequence[int], height: int, width: int) -> None:
         self.model, self.cuts = model, cuts
         self.state = Backbone(model, quality, next(model.parameters()).device)
-        self.weight = 0.37 * float(quantiser_step(self.state.quality))
+        self.weight = motion_weight(self.state.quality)
         self.motion: Field = np.zeros((2, -(-height // BLOCK), -(-width // BLOCK)), dtype=np.int64)
         self.before = self.after = np.zeros((0, 0), dtype=np.float32)
 
@@ -122,13 +150,14 @@ class ChunkEncoder:
         """Code an I or P frame (1, 3, H, W) and make it the reference."""
         state = self.state
         if kind is FrameType.I:
-            y = self.model.intra.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
-            planes = None
+            transform, planes = self.model.intra, None
+            y = transform.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
         else:
             self.motion = search_backbone(to_luma(picture), self.after, self.motion, self.weight)
-            y = self.model.inter.analyse(picture, *state.predict(self.motion), state.quality)
+            transform = self.model.inter
+            y = transform.analyse(picture, *state.predict(self.motion), state.quality)
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
-        classes, rounded = quantise(y, self.cuts)
+        classes, rounded = quantise(y, latent_worth(transform, state.quality), self.cuts)
         latents = rounded[0].cpu().numpy().astype(np.int16)
         state.decode(kind, latents, None if planes is None else self.motion)
         self.before, self.after = self.after, to_luma(state.picture)
@@ -142,7 +171,11 @@ class ChunkEncoder:
 
 @torch.inference_mode()
 def encode_chunk(
-    model: CoarseCodec, frames: NDArray[np.uint8], quality: int, interval: int, cuts: Sequence[int],
+    model: CoarseCodec,
+    frames: NDArray[np.uint8],
+    quality: int,
+    interval: int,
+    cuts: Sequence[int],
     tick: Callable[[], None] | None = None,
 ) -> list[FrameLatents]:
     """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order; `tick` is called for each."""

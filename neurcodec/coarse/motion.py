@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.entropy.bitplane import MOTION_LIMIT
 
+CHANGE_BITS = 1.5
+"""Rough cost of a component that differs from its neighbourhood, beside its size."""
+
 Plane = NDArray[np.float32]
 Field = NDArray[np.int64]
 """Vectors (2, h, w) in quarter pixels."""
@@ -62,7 +65,7 @@ def flow_candidate(current: Plane, reference: Plane) -> Field:
 def vector_bits(field: Field, expected: NDArray[np.float64]) -> NDArray[np.float64]:
     """A rough count of the bits that vectors cost, given what their neighbourhood makes expect."""
     distance = np.abs(field - expected)
-    return np.asarray((1.8 * np.log2(1 + distance) + (distance >= 0.5)).sum(0))
+    return np.asarray((1.8 * np.log2(1 + distance) + CHANGE_BITS * (distance >= 0.5)).sum(0))
 
 
 class Search:

@@ -1,7 +1,7 @@
 """Stage `coarse`: the transforms of I and P frames and their priors, jointly, by rate-distortion.
 
 Chains of backbone frames (I, P, P, ...) at a random spacing and quality, with the encoder's own motion search and
-quantiser in the loop; the loss is the Lagrangian J = D / (0.134 step^2) + R in bits, R from the quantised priors.
+quantiser in the loop; the loss is the encoder's Lagrangian in bits, the rate from the quantised priors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neurcodec.coarse.codec import DISTORTION_PER_BIT, quantise, to_luma
+from neurcodec.coarse.codec import error_worth, latent_worth, motion_weight, quantise, to_luma
 from neurcodec.coarse.model import CoarseCodec, quantiser_step
 from neurcodec.coarse.motion import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
@@ -29,7 +29,10 @@ CUTS = (0, 1, 3, 8, 16, 32, 64, 128)
 
 @dataclass(frozen=True, slots=True)
 class CoarseConfig:
-    """Settings of the stage. size: crop side in pixels (a multiple of 32). batch: clips, frames: backbones per step."""
+    """Settings of the stage. size: crop side in pixels (a multiple of 32). batch: clips, frames: backbones per step.
+
+    train_gains: let the quantiser steps train too; straight-through rounding makes them too fine (docs/decisions/0005).
+    """
 
     steps: int = 20000
     learning_rate: float = 3e-4
@@ -37,7 +40,7 @@ class CoarseConfig:
     frames: int = 4
     size: int = 256
     hidden: int = 96
-    intra_weight: float = 2.0
+    train_gains: bool = False
     seed: int = 1
     minutes: float = 1e9
 
@@ -109,13 +112,16 @@ class CoarseStage:
         self.priors: nn.ModuleDict = model["priors"]  # type: ignore[assignment]
         self.sampler, self.config = sampler, config
         self.device = next(model.parameters()).device
+        if not config.train_gains:
+            for transform in (self.codec.intra, self.codec.inter):
+                transform.log_gain.register_hook(torch.zeros_like)
 
     def motion(self, pictures: Tensor, references: Tensor, quality: Tensor, previous: np.ndarray) -> np.ndarray:
         """The encoder's vectors for each clip: (N, 2, h, w) in quarter pixels."""
-        weights = 0.37 * quantiser_step(quality)
+        weights = [motion_weight(one) for one in quality[:, None]]
         return np.stack(
             [
-                search_backbone(to_luma(picture[None]), to_luma(reference[None]), before, float(weight))
+                search_backbone(to_luma(picture[None]), to_luma(reference[None]), before, weight)
                 for picture, reference, before, weight in zip(pictures, references, previous, weights, strict=True)
             ]
         )
@@ -124,7 +130,9 @@ class CoarseStage:
         """The Lagrangian of one batch of chains."""
         config = self.config
         chains = np.stack([self.sampler.chain(config.frames, config.size) for _ in range(config.batch)], 1)
-        quality = torch.from_numpy(self.sampler.random.integers(0, 64, config.batch)).float().to(self.device)
+        quality = (
+            torch.from_numpy(np.floor(64 * self.sampler.random.random(config.batch) ** 1.4)).float().to(self.device)
+        )
         step_size = quantiser_step(quality)
         balance = (step_size / 64) ** 0.75
         total = torch.zeros((), device=self.device)
@@ -133,9 +141,9 @@ class CoarseStage:
         for number in range(config.frames):
             source = to_tensor(chains[number], self.device)
             coded, bits = self.code(source, quality, last)
-            error = (coded.picture - source).square().sum((1, 2, 3)) * 255**2 / (DISTORTION_PER_BIT * step_size**2)
-            weight = config.intra_weight if last is None else 1.0
-            total = total + (balance * (weight * error + bits)).mean() / (config.size**2 * config.frames)
+            error = (coded.picture - source).square().sum((1, 2, 3)) * (255 / step_size) ** 2
+            cost = error_worth(quality, last is None) * error + bits
+            total = total + (balance * cost).mean() / (config.size**2 * config.frames)
             with torch.no_grad():
                 mse = (coded.picture.clamp(0, 1) - source).square().mean((1, 2, 3))
                 name, share = ("intra", 1.0) if last is None else ("inter", 1 / (config.frames - 1))
@@ -161,7 +169,7 @@ class CoarseStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             y = transform.analyse(source, prediction, features, quality)
             with torch.no_grad():
-                classes, rounded = quantise(y, CUTS)
+                classes, rounded = quantise(y, latent_worth(transform, quality), CUTS)
             symbols = y + (rounded - y).detach()
             picture, features = transform.synthesise(symbols, prediction, features, quality)
         if last is None:
