@@ -1,4 +1,4 @@
-"""The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.2).
+"""The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.1).
 
 The base is the chunk's frames at 1/scale of their size, one closed AV1 GOP. Which scale and quantiser is chosen per
 chunk: every scale has a quantiser of the same Lagrangian slope for a quality index, and of these candidates the one is
