@@ -133,6 +133,7 @@ def to_yuv(pixels: Frames) -> av.VideoFrame:
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,
         interpolation=SCALING,
+        threads=1,
     )
 
 
@@ -143,6 +144,7 @@ def to_rgb(frame: av.VideoFrame) -> Frames:
         src_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.MPEG,
         interpolation=SCALING,
+        threads=1,
     )
     return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
@@ -167,6 +169,7 @@ def restore(pixels: Frames, half: bool, width: int, height: int) -> Frames:
 def decoded(coded: Path, half: bool, width: int, height: int) -> Iterator[Frames]:
     """The RGB frames of a peer's file at the source's size."""
     with av.open(str(coded)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
         for frame in container.decode(video=0):
             yield restore(to_rgb(frame), half, width, height)
 
@@ -174,6 +177,7 @@ def decoded(coded: Path, half: bool, width: int, height: int) -> Iterator[Frames
 def main(arguments: Sequence[str]) -> None:
     """The child process: encode|decode PEER CRF full|half SOURCE TARGET [WIDTH HEIGHT]; prints JSON."""
     action, name, crf, scale, source, target, *picture = arguments
+    cv2.setNumThreads(1)
     setting = Setting(int(crf), scale == "half")
     if action == "encode":
         size = encode(select([name])[0], setting, Path(source), Path(target))
