@@ -65,7 +65,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Run `ncodec` with the process's arguments and exit with the code of neurcodec/errors.py."""
     for known in _SIGNALS:
-        signal.signal(known, _interrupt)
+        if signal.getsignal(known) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
+            signal.signal(known, _interrupt)
     code = _run()
     if code == INTERRUPTED:  # at once: threads that are still in native code are not waited for
         sys.stderr.flush()
