@@ -16,7 +16,7 @@ from neurcodec.cli import _common
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 @_common.no_limits
 def command(file: Path, as_json: bool, no_limits: bool) -> None:
-    """Show what the .nvc FILE holds: picture, timing, rate, frame types, where the bytes go."""
+    """Show what the .nvc FILE ("-": standard input) holds: picture, timing, rate, frame types, where the bytes go."""
     from neurcodec.pipeline.inspection import describe
 
     facts = describe(file, not no_limits)

@@ -16,15 +16,16 @@ from neurcodec.cli import _common
 @_common.no_limits
 @_common.quiet
 def command(file: Path, quick: bool, model: str | None, no_limits: bool, quiet: bool) -> None:
-    """Check the .nvc FILE: every rule of the format, and that all latents decode to what was encoded.
+    """Check an .nvc file: every rule of the format, and that all latents decode to what was encoded.
 
-    The exit code is 0 when it is whole; see `ncodec --help` for the others.
+    FILE may be "-" for standard input. The exit code is 0 when it is whole; see `ncodec --help` for the others.
     """
     from neurcodec.pipeline.inspection import verify_file
+    from neurcodec.pipeline.pipes import name
 
     _common.set_up_logging(quiet, verbose=False)
     with _common.Bar("verify", quiet) as bar:
         report = verify_file(file, quick, model, bar, not no_limits)
     if not quiet:
         what = "all latents decode to what was encoded" if report.latents else "the structure is right"
-        click.echo(f"{file}: whole; {report.frames} frames in {report.chunks} chunks, {what}")
+        click.echo(f"{name(file)}: whole; {report.frames} frames in {report.chunks} chunks, {what}")

@@ -88,6 +88,11 @@ class Reader:
         return (item for item in self if isinstance(item, Packet))
 
     @property
+    def seekable(self) -> bool:
+        """Can `index` and the seek methods be used? Not with a pipe."""
+        return self._source.size is not None
+
+    @property
     def index(self) -> tuple[IndexEntry, ...]:
         """Where every GOPC starts: from the file's index, or by a scan where that is missing or damaged."""
         if self._source.size is None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from neurcodec.container import Gop, Packet, Reader
+from neurcodec.container import Header, Packet, Reader
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
 from neurcodec.media import Frame, VideoInfo, VideoWriter
-from neurcodec.pipeline import latents, models
+from neurcodec.pipeline import latents, models, pipes
 from neurcodec.pipeline.inspection import open_source
 from neurcodec.pipeline.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
+from neurcodec.pipeline.span import Part, count, select
 from neurcodec.pipeline.threads import Sink, prefetch
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _READ_AHEAD = 3  # chunks of integers, and packets
 _WRITE_BEHIND = 16  # frames and packets
 
 
-_Integers = tuple[Gop, list[FrameLatents]]
+_Integers = tuple[Part, list[FrameLatents]]
 
 
 def decode_file(
@@ -39,8 +41,9 @@ def decode_file(
 ) -> DecodeReport:
     """Turn the .nvc file `source` into the video `target`; memory is bounded by a few chunks.
 
-    The target's suffix chooses the format; .png takes a number pattern. It appears only when it is whole. Raises the
-    errors of neurcodec.errors; with `options.salvage` damage is reported in the result instead.
+    The target's suffix chooses the format; .png takes a number pattern. It appears only when it is whole. "-" is
+    standard input, or output as Matroska. Raises the errors of neurcodec.errors; with `options.salvage` damage is
+    reported in the result instead.
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
@@ -51,11 +54,16 @@ def decode_file(
         from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
 
         codec = codec_class(reader.header.profile)(model, options.device, options.threads, options.diffusion)
-        output = atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
         job = _Job(reader, codec, options, progress)
-        with output as temporary:
-            job.run(temporary)
+        with _output(target) as output:
+            job.run(output)
     return job.report()
+
+
+def _output(target: Path) -> AbstractContextManager[Path | BinaryIO]:
+    if target == pipes.STANDARD:
+        return pipes.standard_output()
+    return atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
 
 
 class _Job:
@@ -68,14 +76,15 @@ class _Job:
         self.frames = self.chunks = self.bytes = 0
         self.seconds = 0.0
         self.lost: list[str] = []
-        self.total = sum(entry.frames for entry in reader.index) if not options.salvage else None
+        self.total = None if options.salvage else count(reader, options.span)
 
-    def run(self, target: Path) -> None:
+    def run(self, target: Path | BinaryIO) -> None:
         """Decode everything into `target`."""
         options = None if self.options.crf is None else {"crf": str(self.options.crf)}
         info = video_info(self.reader)
+        format = self.options.format or (None if isinstance(target, Path) else "mkv")
         with (
-            VideoWriter(target, info, self.options.video_codec, options) as writer,
+            VideoWriter(target, info, self.options.video_codec, options, format) as writer,
             Sink[Frame | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
             closing(prefetch(self._read(), _READ_AHEAD)) as items,
         ):
@@ -103,25 +112,22 @@ class _Job:
     def _read(self) -> Iterator[_Integers | Packet]:
         """In the reading thread: chunks as integers, and packets of the streams that are known."""
         numbers = {number: place for place, number in enumerate(sorted(self.reader.streams))}
-        for item in self.reader:
+        for item in select(self.reader, self.options.span):
             if isinstance(item, Packet):
                 yield replace(item, stream=numbers[item.stream])
                 continue
             try:
-                yield item, latents.decode(self.codec.entropy, item, self.reader.header)
+                yield item, latents.decode(self.codec.entropy, item.gop, self.reader.header)
             except DamageError as error:
                 if not self.options.salvage:
                     raise
                 self.lost.append(str(error))
 
-    def _pictures(self, gop: Gop, integers: list[FrameLatents]) -> Iterator[Frame]:
-        """In the main thread: a chunk's frames with their times."""
-        ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
-        pictures = self.codec.decode(gop, integers, self.reader.header)
-        for rgb, pts, end in zip(pictures, gop.pts, ends, strict=True):
-            yield Frame(rgb, pts, end - pts)
+    def _pictures(self, part: Part, integers: list[FrameLatents]) -> Iterator[Frame]:
+        """In the main thread: the wanted frames of a chunk with their times."""
+        yield from pictures(self.codec, part, integers, self.reader.header)
         self.chunks += 1
-        self.bytes += sum(map(len, gop.substreams.values()))
+        self.bytes += sum(map(len, part.gop.substreams.values()))
 
     def _write(self, writer: VideoWriter, item: Frame | Packet) -> None:
         """In the writing thread."""
@@ -132,6 +138,16 @@ class _Job:
         self.frames += 1
         self.seconds += float(item.duration * self.reader.header.time_base)
         self.progress(Progress(self.frames, self.total, self.bytes, self.seconds))
+
+
+def pictures(codec: NativeCodec, part: Part, integers: list[FrameLatents], header: Header) -> Iterator[Frame]:
+    """The wanted frames of a chunk, which is decoded from its start, with their times."""
+    gop, shift = part.gop, part.shift
+    ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
+    stop = part.wanted.stop
+    for place, rgb in zip(range(stop), islice(codec.decode(gop, integers, header), stop), strict=True):
+        if place in part.wanted:
+            yield Frame(rgb, gop.pts[place] - shift, ends[place] - gop.pts[place])
 
 
 def video_info(reader: Reader) -> VideoInfo:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from neurcodec.container import Gop, Header, Packet, Profile, Writer
+from neurcodec.errors import InputError
 from neurcodec.media import Frame, VideoInfo, VideoReader
-from neurcodec.pipeline import interval, models
+from neurcodec.pipeline import interval, models, pipes
 from neurcodec.pipeline.chunking import split
 from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, check_target
@@ -21,6 +22,7 @@ from neurcodec.pipeline.threads import prefetch
 
 if TYPE_CHECKING:
     from neurcodec.pipeline.native import NativeCodec
+    from neurcodec.pipeline.rate import RateControl
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,15 @@ def encode_file(
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
-    with VideoReader(source) as reader:
+    with VideoReader(pipes.media(source)) as reader:
         model = models.find(options.model)
         from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
 
-        codec = codec_class(options.profile)(model, options.device, options.threads)
+        native = codec_class(options.profile)(model, options.device, options.threads)
+        codec = _rated(source, native, options, progress) if options.rated else native
+        if target == pipes.STANDARD:
+            with pipes.standard_output() as output:
+                return _Job(reader, output, codec, options, progress).run()
         with atomic_file(target, options.resume) as temporary:
             if options.resume:
                 with Partial(temporary) as partial:
@@ -54,17 +60,46 @@ def encode_file(
                 return _Job(reader, file, codec, options, progress).run()
 
 
+def _rated(source: Path, codec: NativeCodec, options: EncodeOptions, progress: ProgressCallback) -> RateControl:
+    """The chunks of a file that meets the rate target, coded in several runs of the job without output."""
+    from neurcodec.pipeline.rate import RateControl
+
+    if source == pipes.STANDARD:
+        raise InputError("a rate target needs a file: the video is read more than once")
+
+    def run(control: RateControl) -> EncodeReport:
+        with VideoReader(source) as reader:
+            return _Job(reader, None, control, options, progress).run()
+
+    control = RateControl(codec)
+    with pipes.naming(source):
+        control.fit(run, options.target_size, options.target_kbps)
+    return control
+
+
+class _Nowhere:
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+
 class _Job:
-    """One file being encoded."""
+    """One file being encoded; without a file only to see what comes of it."""
 
     def __init__(
-        self, reader: VideoReader, file: BinaryIO | Partial, codec: NativeCodec, options: EncodeOptions,
-        progress: ProgressCallback,
+        self, reader: VideoReader, file: BinaryIO | Partial | None, codec: NativeCodec | RateControl,
+        options: EncodeOptions, progress: ProgressCallback,
     ) -> None:
+        from neurcodec.pipeline.rate import RateControl
+
         self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
         self.info = reader.info
-        self.partial = file if isinstance(file, Partial) else None
-        self.writer = Writer(file, header(self.info, options.profile), codec.model.info)
+        self.silent = file is None
+        self.stored: Partial | RateControl | None = None
+        if isinstance(file, Partial):
+            self.stored = file
+        elif isinstance(codec, RateControl):
+            self.stored = codec
+        self.writer = Writer(file or _Nowhere(), header(self.info, options.profile), codec.model.info)
         self.packets: list[Packet] = []
         self.waiting_bytes = 0
         self.chunks = self.frames = 0
@@ -73,8 +108,8 @@ class _Job:
 
     def run(self) -> EncodeReport:
         """Write everything."""
-        warned = _warn(self.reader.warnings(), ())
-        if self.info.chapters:
+        warned = self._warn(())
+        if self.info.chapters and not self.silent:
             logger.warning("the %d chapter marks are not kept", len(self.info.chapters))
         if self.options.audio:
             for stream in self.info.streams:
@@ -86,7 +121,7 @@ class _Job:
                 self._encode(chunk)
         self._write_packets()
         self.writer.close()
-        _warn(self.reader.warnings(), warned)
+        self._warn(warned)
         return EncodeReport(
             self.writer.frames, self.chunks, self.writer.bytes_written, self.info.width, self.info.height, self.seconds
         )
@@ -103,11 +138,12 @@ class _Job:
 
     def _encode(self, chunk: list[Frame]) -> None:
         """Code a chunk, or take it from the partial file, and write it with the packets that came meanwhile."""
-        stored = self.partial.take(chunk, self.options) if self.partial else None
+        stored = self.stored.take(chunk, self.options) if self.stored else None
         gop = stored or self._code(chunk)
         before = self.writer.bytes_written
         self.writer.write_gop(gop)
-        logger.info(
+        logger.log(
+            logging.DEBUG if self.silent else logging.INFO,
             "chunk %d: frames %d to %d, backbone interval %d, %d bytes%s", self.chunks,
             self.writer.frames - gop.frames, self.writer.frames - 1, gop.backbone_interval,
             self.writer.bytes_written - before, " (done before)" if stored else "",
@@ -133,6 +169,16 @@ class _Job:
 
     def _report(self) -> None:
         self.progress(Progress(self.frames, self._total(), self.writer.bytes_written, self.seconds))
+
+    def _warn(self, known: Iterable[str]) -> list[str]:
+        """Log the reader's warnings that are not known yet; returns all."""
+        said = list(known)
+        for line in self.reader.warnings():
+            if line not in said:
+                said.append(line)
+                if not self.silent:
+                    logger.warning("%s", line)
+        return said
 
     def _write_packets(self) -> None:
         self.writer.write_packets(self.packets)
@@ -165,12 +211,3 @@ def header(info: VideoInfo, profile: Profile) -> Header:
         profile=profile,
     )
 
-
-def _warn(lines: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Log the lines that are not known yet; returns all."""
-    said = list(known)
-    for line in lines:
-        if line not in said:
-            logger.warning("%s", line)
-            said.append(line)
-    return said

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurcodec import container
 from neurcodec.container import Gop, Limits, Reader
-from neurcodec.errors import DamageError, FormatError, InputError, LimitError
+from neurcodec.pipeline import pipes
 from neurcodec.pipeline.options import Progress, ProgressCallback, ignore_progress
 
 
@@ -24,29 +24,16 @@ class VerifyReport:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the file's name before what is found wrong in it."""
-    try:
-        yield
-    except (FormatError, DamageError, LimitError) as error:
-        raise type(error)(f"{path}: {error}") from error
-
-
-@contextmanager
 def open_source(path: Path, salvage: bool = False, limits: bool = True) -> Iterator[Reader]:
     """A Reader of the file; FormatError, DamageError and LimitError from the block name the file."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    with naming(path), file, Reader(file, _limits(limits), salvage=salvage) as reader:
+    with pipes.naming(path), pipes.opened(path) as file, Reader(file, _limits(limits), salvage=salvage) as reader:
         yield reader
 
 
 def describe(path: Path, limits: bool = True) -> dict[str, Any]:
     """Everything that `ncodec info` shows; see neurcodec.container.summary."""
-    with naming(path):
-        return container.summary(path, _limits(limits))
+    with pipes.naming(path), pipes.local(path) as local:
+        return container.summary(local, _limits(limits))
 
 
 def verify_file(
@@ -58,10 +45,10 @@ def verify_file(
     Raises FormatError, DamageError or LimitError at the first thing that is wrong, ModelError without the bit plane's
     model.
     """
-    with naming(path):
-        facts = container.check(path, _limits(limits))
-    if not quick:
-        _verify_latents(path, model, facts["frames"], progress, limits)
+    with pipes.naming(path), pipes.local(path) as local:
+        facts = container.check(local, _limits(limits))
+        if not quick:
+            _verify_latents(local, model, facts["frames"], progress, limits)
     return VerifyReport(facts["frames"], facts["chunks"], not quick)
 
 
@@ -74,7 +61,7 @@ def _verify_latents(path: Path, choice: str | None, frames: int, progress: Progr
     from neurcodec.pipeline import latents, models
 
     done, read, seconds = 0, 0, 0.0
-    with open_source(path, limits=limits) as reader:
+    with path.open("rb") as file, Reader(file, _limits(limits)) as reader:
         entropy = EntropyModel.load(models.for_file(reader.model, choice, pixels=False).entropy_path)
         for item in reader:
             if isinstance(item, Gop):

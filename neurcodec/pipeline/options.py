@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from neurcodec.container import Profile
+from neurcodec.pipeline.span import Span
 
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63
@@ -16,14 +17,17 @@ MAX_QUALITY = 63
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. gop_seconds: the longest chunk.
+    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. target_size, target_kbps: bytes, or
+    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. gop_seconds: the longest chunk.
     backbone_interval: 1 to 4, None measures the motion of each chunk. audio: copy sound and subtitles. resume: keep
-    what is done when the job stops, and go on from what an earlier one kept. threads: CPU threads, None leaves them to
-    torch.
+    what is done when the job stops, and go on from what an earlier one kept; not with a rate target. threads: CPU
+    threads, None leaves them to torch.
     """
 
     profile: Profile = Profile.NATIVE
     quality: int = 32
+    target_size: int | None = None
+    target_kbps: float | None = None
     model: str = DEFAULT_MODEL
     device: str = "auto"
     gop_seconds: Fraction = Fraction(5)
@@ -33,21 +37,33 @@ class EncodeOptions:
     overwrite: bool = False
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.rated and self.resume:
+            raise ValueError("a rate target and resume exclude each other")
+
+    @property
+    def rated(self) -> bool:
+        """Is there a rate target?"""
+        return self.target_size is not None or self.target_kbps is not None
+
 
 @dataclass(frozen=True)
 class DecodeOptions:
     """How to decode.
 
     diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. limits: refuse files
-    above the reader's limits. model: None takes the one that the file names. video_codec, crf: of the file written,
-    None takes what suits its format.
+    above the reader's limits. span: the part to decode, None all. model: None takes the one that the file names.
+    format: mkv, y4m or another of media.muxer.FORMATS, None takes it from the target's suffix. video_codec, crf: of the
+    file written, None takes what suits its format.
     """
 
     diffusion: bool = True
     salvage: bool = False
     limits: bool = True
+    span: Span | None = None
     model: str | None = None
     device: str = "auto"
+    format: str | None = None
     video_codec: str | None = None
     crf: int | None = None
     overwrite: bool = False

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurcodec.errors import OutputError
+from neurcodec.pipeline.pipes import STANDARD, check_output
 
 _NUMBER = re.compile(r"%0?\d*d")
 
@@ -24,9 +25,12 @@ def is_picture_pattern(target: Path) -> bool:
 def check_target(target: Path, source: Path, overwrite: bool) -> None:
     """Refuse an output that is the input, is no regular file, exists without `overwrite`, or has no folder.
 
-    Raises OutputError. An output that is the input is refused even with `overwrite`. Of a picture pattern the first
-    picture is looked at.
+    Raises OutputError. Standard output must be no terminal. An output that is the input is refused even with
+    `overwrite`. Of a picture pattern the first picture is looked at.
     """
+    if target == STANDARD:
+        check_output()
+        return
     if is_picture_pattern(target):
         target = target.with_name(_NUMBER.sub(lambda match: match[0] % 1, target.name))
     try:
@@ -37,7 +41,7 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
         return
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}") from None
-    if source.exists() and os.path.samestat(status, source.stat()):
+    if source != STANDARD and source.exists() and os.path.samestat(status, source.stat()):
         raise OutputError(f"{target}: output and input are the same file; give another name")
     if not stat.S_ISREG(status.st_mode):
         raise OutputError(f"{target}: not a regular file; give a file name")

@@ -1,0 +1,125 @@
+"""Which part of a file is decoded: the chunks that hold it are sought through the index, the others are not decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+
+from neurcodec.container import Gop, Packet, Reader
+from neurcodec.errors import InputError
+
+
+@dataclass(frozen=True)
+class Span:
+    """Frames `first` up to, not with, `end`; with `seconds` both are times from the first frame's on. end None: all."""
+
+    first: Fraction = Fraction(0)
+    end: Fraction | None = None
+    seconds: bool = False
+
+    def __str__(self) -> str:
+        end = "the end" if self.end is None else f"{float(self.end):g}"
+        return f"{'seconds' if self.seconds else 'frames'} {float(self.first):g} to {end}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk and which of its frames are wanted; `shift` is the pts that becomes 0."""
+
+    gop: Gop
+    wanted: range
+    shift: int = 0
+
+
+def select(reader: Reader, span: Span | None) -> Iterator[Part | Packet]:
+    """The chunks and packets of a span in file order, its first frame at time 0; of the whole file without one.
+
+    Packets count as in the span when they start in it. In a file with copied streams the chunks before and behind the
+    span are read too, as their packets may belong to it. InputError when no frame is in the span.
+    """
+    if span is None:
+        yield from (Part(item, range(item.frames)) if isinstance(item, Gop) else item for item in reader)
+        return
+    origin = _seek(reader, span)
+    shift: int | None = None
+    end: int | None = None  # pts from which on nothing is wanted
+    packets: list[Packet] = []
+    for item in reader:
+        if isinstance(item, Packet):
+            packets.append(item)
+            continue
+        origin = item.pts[0] if origin is None else origin
+        wanted = _wanted(reader, span, item, origin)
+        if wanted.stop == 0:  # the span ended before
+            end = item.pts[0]
+            break
+        if not wanted:
+            continue
+        if shift is None:
+            shift = item.pts[wanted.start]
+        end = item.pts[wanted.stop] if wanted.stop < item.frames else None
+        yield Part(item, wanted, shift)
+        yield from _shifted(reader, packets, shift, end)
+        packets.clear()
+        if end is not None and not reader.streams:
+            break
+    if shift is None:
+        raise InputError(f"there is no frame in {span}; `ncodec info` shows the length")
+    yield from _shifted(reader, packets, shift, end)
+
+
+def count(reader: Reader, span: Span | None) -> int | None:
+    """Frames of a span as the index has them; None where only the timestamps could tell, or there is no seeking."""
+    if not reader.seekable or (span is not None and span.seconds):
+        return None
+    total = sum(entry.frames for entry in reader.index)
+    if span is None:
+        return total
+    end = total if span.end is None else min(total, int(span.end))
+    return max(0, end - int(span.first))
+
+
+def _seek(reader: Reader, span: Span) -> int | None:
+    """Go to the span's first chunk (the one before where there are packets); returns the video's first pts if known."""
+    if not reader.seekable:
+        return None
+    origin = reader.index[0].first_pts if reader.index else 0
+    by_time = span.seconds
+    entry = reader.seek_pts(_ticks(span.first, reader, origin)) if by_time else reader.seek_frame(int(span.first))
+    if reader.streams and entry.first_frame:
+        reader.seek_frame(entry.first_frame - 1)
+    return origin
+
+
+def _ticks(seconds: Fraction, reader: Reader, origin: int) -> int:
+    return origin + ceil(seconds / reader.header.time_base)
+
+
+def _wanted(reader: Reader, span: Span, gop: Gop, origin: int) -> range:
+    """Indices of the wanted frames of a chunk; empty and from its end on when it lies before the span, else from 0."""
+    keys: Sequence[int] = range(gop.first_frame, gop.first_frame + gop.frames)
+    first, end = int(span.first), None if span.end is None else int(span.end)
+    if span.seconds:
+        keys = gop.pts
+        first = _ticks(span.first, reader, origin)
+        end = None if span.end is None else _ticks(span.end, reader, origin)
+    start = sum(key < first for key in keys)
+    stop = gop.frames if end is None else sum(key < end for key in keys)
+    return range(min(start, stop), stop)
+
+
+def _shifted(reader: Reader, packets: list[Packet], shift: int, end: int | None) -> Iterator[Packet]:
+    """The packets that start in the span, at their new times."""
+    base = reader.header.time_base
+    for packet in packets:
+        own = reader.streams[packet.stream].time_base
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or not shift * base <= time * own or (end is not None and time * own >= end * base):
+            continue
+        move = round(shift * base / own)
+        yield replace(
+            packet, pts=None if packet.pts is None else packet.pts - move,
+            dts=None if packet.dts is None else packet.dts - move,
+        )
