@@ -124,7 +124,7 @@ def test_integer_prior_is_what_was_trained(model: EntropyModel) -> None:
     """The straight-through network's bits equal the integer tables' to 0.5 %."""
     import torch
 
-    from neurcodec.training.coarse import latent_priors
+    from neurcodec.training.export import latent_priors
 
     torch.manual_seed(11)
     net = latent_priors(model.cuts[-1], 8, model.cuts)["latents_i"]

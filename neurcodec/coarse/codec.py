@@ -48,7 +48,7 @@ def cut_table(cuts: Sequence[int], channels: int) -> Tensor:
 def quantise(y: Tensor, worth: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Round latents (N, C, h, w) with a dead zone and choose each position's class by rate-distortion.
 
-    worth: (N, C, 1, 1), the bits that a unit of squared error in each channel is worth. Returns the classes, int64
+    worth: (N, 1, 1, 1), the bits that a unit of squared error is worth. Returns the classes, int64
     (N, h, w), and the integer-valued latents, zero beyond the class's channels.
     """
     rounded = torch.sign(y) * torch.floor(y.abs() + 0.5 - DEAD_ZONE)
@@ -80,9 +80,8 @@ def error_worth(quality: Tensor, intra: bool) -> Tensor:
 
 
 def latent_worth(transform: Transform, quality: Tensor) -> Tensor:
-    """The same for a unit of squared error in each latent channel: (N, C, 1, 1)."""
-    share = transform.steps(quality) * 255 / quantiser_step(quality)[:, None, None, None]
-    return share**2 * error_worth(quality, not transform.conditional)[:, None, None, None]
+    """The same for a unit of squared error in a latent of a transform: (N, 1, 1, 1)."""
+    return error_worth(quality, not transform.conditional)[:, None, None, None] / transform.finer**2
 
 
 def to_picture(frame: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -151,11 +150,11 @@ class ChunkEncoder:
         state = self.state
         if kind is FrameType.I:
             transform, planes = self.model.intra, None
-            y = transform.analyse(picture, torch.full_like(picture, 0.5), None, state.quality)
+            y = transform.analyse(picture, torch.full_like(picture, 0.5), state.quality)
         else:
             self.motion = search_backbone(to_luma(picture), self.after, self.motion, self.weight)
             transform = self.model.inter
-            y = transform.analyse(picture, *state.predict(self.motion), state.quality)
+            y = transform.analyse(picture, state.predict(self.motion)[0], state.quality)
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
         classes, rounded = quantise(y, latent_worth(transform, state.quality), self.cuts)
         latents = rounded[0].cpu().numpy().astype(np.int16)

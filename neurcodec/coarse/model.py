@@ -1,9 +1,9 @@
-"""The in-loop codec's networks: conditional transforms of I and P frames on a feature buffer (S2VC).
+"""The in-loop codec's networks: conditional synthesis of I and P frames on a feature buffer (S2VC).
 
-Each transform has a linear path, the 16x16 DCT's lowest basis functions of an orthonormal colour transform, and a
-network beside it whose last layer starts at zero. The prediction (grey for I, the
-motion-compensated backbone for P, the base picture in the layered profile) is subtracted before and added after, so
-that the networks learn only what arithmetic does not give.
+Analysis is arithmetic: the 16x16 DCT's lowest basis functions, in an orthonormal colour transform, of what the
+prediction leaves (grey for I, the motion-compensated backbone for P). Synthesis is its inverse and a network, whose
+last layer starts at zero, on the picture so far, the prediction, the latents and the feature buffer; so the quantiser's
+rate-distortion decisions hold and the network learns only what arithmetic does not give (docs/decisions/0006).
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from neurcodec.coarse.warp import BLOCK
 
 COLOUR = torch.tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / torch.tensor([[3.0], [2.0], [6.0]]).sqrt()
 """Orthonormal luma and two chroma directions of RGB."""
-QUALITIES = 64
-KNOTS = 5
 
 
 def quantiser_step(quality: Tensor) -> Tensor:
@@ -69,69 +67,60 @@ class Block(nn.Module):
 
 
 class Transform(nn.Module):
-    """Analysis and synthesis of one frame type."""
+    """Analysis and synthesis of one frame type; `finer` divides the base step."""
 
     basis: Tensor
 
-    def __init__(
-        self, basis: Tensor, width: int, features: int, blocks: tuple[int, int], conditional: bool, finer: float
-    ) -> None:
+    def __init__(self, basis: Tensor, width: int, features: int, blocks: int, conditional: bool, finer: float) -> None:
         super().__init__()
-        channels = len(basis)
+        self.conditional, self.finer = conditional, finer
+        self.register_buffer("basis", basis, persistent=False)
+        self.latent_in = nn.Conv2d(len(basis), 128, 1)
         pictures = 384 if conditional else 192
         context = features if conditional else 0
-        self.conditional = conditional
-        self.register_buffer("basis", basis, persistent=False)
-        self.log_gain = nn.Parameter(torch.full((KNOTS, channels), math.log(finer)))
-        self.analysis_in = nn.Conv2d(pictures + context, width, 1)
-        self.analysis_blocks = nn.ModuleList(Block(width) for _ in range(blocks[0]))
-        self.analysis_out = nn.Conv2d(width, channels, 2, stride=2)
-        self.latent_in = nn.Conv2d(channels, 128, 1)
         self.synthesis_in = nn.Conv2d(pictures + context + 32, width, 1)
-        self.synthesis_blocks = nn.ModuleList(Block(width) for _ in range(blocks[1]))
+        self.synthesis_blocks = nn.ModuleList(Block(width) for _ in range(blocks))
         self.feature_out = nn.Conv2d(width, features, 1)
         self.synthesis_out = nn.Conv2d(width, 192, 3, padding=1)
-        for layer in (self.analysis_out, self.synthesis_out):
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        for parameter in self.synthesis_out.parameters():
+            nn.init.zeros_(parameter)
 
     def steps(self, quality: Tensor) -> Tensor:
-        """Quantiser steps (N, channels, 1, 1) in 0..1 pixel units, interpolated between the knots."""
-        place = quality * ((KNOTS - 1) / (QUALITIES - 1))
-        low = place.floor().clamp(0, KNOTS - 2)
-        share = (place - low)[:, None]
-        gain = self.log_gain[low.long()] * (1 - share) + self.log_gain[low.long() + 1] * share
-        return (quantiser_step(quality)[:, None] / 255 * torch.exp(-gain))[:, :, None, None]
+        """Quantiser step (N, 1, 1, 1) of every latent, in 0..1 pixel units."""
+        return (quantiser_step(quality) / (255 * self.finer))[:, None, None, None]
 
     def inputs(self, *parts: Tensor) -> Tensor:
         """Pictures folded to 1/8 resolution beside what is already there."""
         return torch.cat([F.pixel_unshuffle(p, 8) if p.shape[1] == 3 else p for p in parts], 1)
 
-    def analyse(self, picture: Tensor, prediction: Tensor, context: Tensor | None, quality: Tensor) -> Tensor:
+    def analyse(self, picture: Tensor, prediction: Tensor, quality: Tensor) -> Tensor:
         """Latents before rounding (N, channels, H/16, W/16), in symbol units."""
-        residual = picture - prediction
-        parts = [residual] if context is None else [residual, prediction - 0.5, context]
-        x = self.analysis_in(self.inputs(*parts))
-        for block in self.analysis_blocks:
-            x = block(x, powers(quality))
-        correction = self.analysis_out(x).float()
-        with torch.autocast(picture.device.type, enabled=False):
-            y = F.conv2d(residual, self.basis, stride=BLOCK) + correction
-            return y / self.steps(quality)
+        return F.conv2d(picture - prediction, self.basis, stride=BLOCK) / self.steps(quality)
+
+    def linear(self, y: Tensor, prediction: Tensor, quality: Tensor) -> Tensor:
+        """The picture (N, 3, H, W) that integer latents give without the network."""
+        with torch.autocast(y.device.type, enabled=False):
+            return prediction + F.conv_transpose2d(y * self.steps(quality), self.basis, stride=BLOCK)
 
     def synthesise(
         self, y: Tensor, prediction: Tensor, context: Tensor | None, quality: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The coarse picture (N, 3, H, W) and the feature buffer (N, features, H/8, W/8) from integer latents."""
-        with torch.autocast(y.device.type, enabled=False):
-            y = y * self.steps(quality)
-            first = prediction + F.conv_transpose2d(y, self.basis, stride=BLOCK)
-        detail = F.pixel_shuffle(self.latent_in(y), 2)
+        """The coarse picture (N, 3, H, W) and the feature buffer (N, features, H/8, W/8) from integer latents.
+
+        In P frames a block without latents is its prediction, untouched: else what the network does to still areas
+        adds up along a chain.
+        """
+        first = self.linear(y, prediction, quality)
+        detail = F.pixel_shuffle(self.latent_in(y * self.steps(quality)), 2)
         parts = [first - 0.5, detail] if context is None else [first - 0.5, prediction - 0.5, context, detail]
         x = self.synthesis_in(self.inputs(*parts))
         for block in self.synthesis_blocks:
             x = block(x, powers(quality))
-        return first + F.pixel_shuffle(self.synthesis_out(x), 8), self.feature_out(x)
+        correction = F.pixel_shuffle(self.synthesis_out(x), 8)
+        if self.conditional:
+            coded = (y != 0).any(1, keepdim=True).to(correction.dtype)
+            correction = correction * coded.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)
+        return first + correction, self.feature_out(x)
 
 
 def powers(quality: Tensor) -> Tensor:
@@ -145,16 +134,9 @@ class CoarseCodec(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self,
-        luma: int = 96,
-        chroma: int = 16,
-        width: int = 96,
-        features: int = 64,
-        analysis_blocks: int = 2,
-        synthesis_blocks: int = 4,
+        self, luma: int = 96, chroma: int = 16, width: int = 96, features: int = 64, synthesis_blocks: int = 4
     ) -> None:
         super().__init__()
         basis = dct_basis(luma, chroma)
-        blocks = (analysis_blocks, synthesis_blocks)
-        self.intra = Transform(basis, width, features, blocks, conditional=False, finer=1.5)
-        self.inter = Transform(basis, width, features, blocks, conditional=True, finer=1.0)
+        self.intra = Transform(basis, width, features, synthesis_blocks, conditional=False, finer=1.5)
+        self.inter = Transform(basis, width, features, synthesis_blocks, conditional=True, finer=1.0)

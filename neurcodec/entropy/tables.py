@@ -50,6 +50,10 @@ def normalise(probability: NDArray[np.float64]) -> Ints:
     return frequency
 
 
+TAIL_SHARE = 0.02
+"""Share of the wide component in a value table, whose scale is 4 scale + 2: what costs a surprise about 12 bits."""
+
+
 def laplace_cdf(x: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
     """The Laplace distribution's cumulative probability."""
     tail = 0.5 * np.exp(-np.abs(x) / scale)
@@ -57,14 +61,15 @@ def laplace_cdf(x: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
 
 
 def build_value_tables() -> tuple[Ints, ...]:
-    """Discretised Laplace tables of every scale and phase."""
+    """Discretised tables of every scale and phase: a Laplace distribution with a wide second one for surprises."""
     tables = []
     for index in range(SCALES):
         scale = 2.0 ** ((index - SCALE_OFFSET) / 4)
-        reach = min(127, int(np.ceil(12 * scale)) + 1)
+        reach = min(127, int(np.ceil(12 * scale)) + 12)
         for phase in range(PHASES):
             edges = np.arange(-reach, reach + 2, dtype=np.float64) - (0.5 + (phase - PHASES // 2) / PHASES)
-            mass = np.diff(laplace_cdf(edges, scale))
+            narrow, wide = np.diff(laplace_cdf(edges, scale)), np.diff(laplace_cdf(edges, 4 * scale + 2))
+            mass = (1 - TAIL_SHARE) * narrow + TAIL_SHARE * wide
             tables.append(normalise(np.append(mass, max(1 - mass.sum(), 0.0))))
     return tuple(tables)
 

@@ -1,7 +1,8 @@
-"""Stage `coarse`: the transforms of I and P frames and their priors, jointly, by rate-distortion.
+"""Stage `coarse`: the synthesis networks of I and P frames, with the encoder itself in the loop.
 
-Chains of backbone frames (I, P, P, ...) at a random spacing and quality, with the encoder's own motion search and
-quantiser in the loop; the loss is the encoder's Lagrangian in bits, the rate from the quantised priors.
+Chains of backbone frames (I, P, P, ...) at a random spacing and quality, coded by the encoder's own motion search and
+quantiser. Latents are arithmetic, so no gradient passes through rounding: the loss is the squared error, weighed as
+the encoder weighs it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from neurcodec.coarse.codec import error_worth, latent_worth, motion_weight, quantise, to_luma
 from neurcodec.coarse.model import CoarseCodec, quantiser_step
@@ -21,7 +22,6 @@ from neurcodec.coarse.motion import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.training.generator import to_tensor
 from neurcodec.training.loop import Schedule, Trainer
-from neurcodec.training.prior import PriorNet
 
 CUTS = (0, 1, 3, 8, 16, 32, 64, 128)
 """Coded channels per class."""
@@ -29,41 +29,15 @@ CUTS = (0, 1, 3, 8, 16, 32, 64, 128)
 
 @dataclass(frozen=True, slots=True)
 class CoarseConfig:
-    """Settings of the stage. size: crop side in pixels (a multiple of 32). batch: clips, frames: backbones per step.
-
-    train_gains: let the quantiser steps train too; straight-through rounding makes them too fine (docs/decisions/0005).
-    """
+    """Settings of the stage. size: crop side in pixels (a multiple of 32). batch: clips, frames: backbones per step."""
 
     steps: int = 20000
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     batch: int = 4
     frames: int = 4
     size: int = 256
-    hidden: int = 96
-    train_gains: bool = False
     seed: int = 1
     minutes: float = 1e9
-
-
-def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> nn.ModuleDict:
-    """The priors of I and P latents; the three lowest I channels start as the mean of their neighbours."""
-    linear = torch.zeros(channels)
-    linear[:3] = 1.0
-    return nn.ModuleDict(
-        {
-            "latents_i": PriorNet(channels, 1, hidden, cuts, 3, linear, None),
-            "latents_p": PriorNet(channels, channels + 4, hidden, cuts, 3, torch.zeros(channels), 0.0),
-        }
-    )
-
-
-def latent_context(y: Tensor, classes: Tensor, vectors: Tensor, quality: Tensor) -> Tensor:
-    """Context planes of a P frame's latents, in real units: what `entropy.bitplane` builds in integers.
-
-    y (N, C, h, w) and classes (N, h, w) of the backbone before, vectors (N, 2, h, w) in quarter pixels.
-    """
-    constant = (quality / 64)[:, None, None, None].expand(-1, 1, *y.shape[2:])
-    return torch.cat([y.clamp(-127, 127) / 8, classes[:, None] / 4, vectors.clamp(-127, 127) / 8, constant], 1)
 
 
 class ClipSampler:
@@ -95,26 +69,19 @@ class ClipSampler:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A coded backbone frame of N chains, as the next one refers to it."""
+    """A coded backbone frame of N chains, as the next one refers to it. vectors: quarter pixels."""
 
     picture: Tensor
     features: Tensor
-    symbols: Tensor
-    classes: Tensor
     vectors: np.ndarray
 
 
 class CoarseStage:
     """The loss of the stage."""
 
-    def __init__(self, model: nn.ModuleDict, sampler: ClipSampler, config: CoarseConfig) -> None:
-        self.codec: CoarseCodec = model["codec"]  # type: ignore[assignment]
-        self.priors: nn.ModuleDict = model["priors"]  # type: ignore[assignment]
-        self.sampler, self.config = sampler, config
-        self.device = next(model.parameters()).device
-        if not config.train_gains:
-            for transform in (self.codec.intra, self.codec.inter):
-                transform.log_gain.register_hook(torch.zeros_like)
+    def __init__(self, codec: CoarseCodec, sampler: ClipSampler, config: CoarseConfig) -> None:
+        self.codec, self.sampler, self.config = codec, sampler, config
+        self.device = next(codec.parameters()).device
 
     def motion(self, pictures: Tensor, references: Tensor, quality: Tensor, previous: np.ndarray) -> np.ndarray:
         """The encoder's vectors for each clip: (N, 2, h, w) in quarter pixels."""
@@ -127,12 +94,11 @@ class CoarseStage:
         )
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
-        """The Lagrangian of one batch of chains."""
+        """The weighed squared error of one batch of chains."""
         config = self.config
         chains = np.stack([self.sampler.chain(config.frames, config.size) for _ in range(config.batch)], 1)
-        quality = (
-            torch.from_numpy(np.floor(64 * self.sampler.random.random(config.batch) ** 1.4)).float().to(self.device)
-        )
+        drawn = np.floor(64 * self.sampler.random.random(config.batch) ** 1.4)
+        quality = torch.from_numpy(drawn).float().to(self.device)
         step_size = quantiser_step(quality)
         balance = (step_size / 64) ** 0.75
         total = torch.zeros((), device=self.device)
@@ -140,23 +106,24 @@ class CoarseStage:
         last: Coded | None = None
         for number in range(config.frames):
             source = to_tensor(chains[number], self.device)
-            coded, bits = self.code(source, quality, last)
-            error = (coded.picture - source).square().sum((1, 2, 3)) * (255 / step_size) ** 2
-            cost = error_worth(quality, last is None) * error + bits
-            total = total + (balance * cost).mean() / (config.size**2 * config.frames)
+            coded, plain = self.code(source, quality, last)
+            worth = error_worth(quality, last is None) * balance * (255 / step_size) ** 2
+            error = (coded.picture - source).square().sum((1, 2, 3))
+            total = total + (worth * error).mean() / (config.size**2 * config.frames)
             with torch.no_grad():
-                mse = (coded.picture.clamp(0, 1) - source).square().mean((1, 2, 3))
+                before = (plain.clamp(0, 1) - source).square().mean((1, 2, 3))
+                after = (coded.picture.clamp(0, 1) - source).square().mean((1, 2, 3))
                 name, share = ("intra", 1.0) if last is None else ("inter", 1 / (config.frames - 1))
                 for key, value in (
-                    (f"{name}_bpp", bits / config.size**2),
-                    (f"{name}_psnr", -10 * torch.log10(mse + 1e-6)),
+                    (f"{name}_gain", 10 * torch.log10((before + 1e-6) / (after + 1e-6))),
+                    (f"{name}_psnr", -10 * torch.log10(after + 1e-6)),
                 ):
                     terms[key] = terms.get(key, 0.0) + share * float(value.mean())
             last = coded
         return total, {**terms, "loss": float(total.detach())}
 
     def code(self, source: Tensor, quality: Tensor, last: Coded | None) -> tuple[Coded, Tensor]:
-        """Code one backbone frame of every chain; returns it and its latents' bits (N)."""
+        """Code one backbone frame of every chain; returns it, and its picture without the network."""
         if last is None:
             transform = self.codec.intra
             prediction, features = torch.full_like(source, 0.5), None
@@ -166,36 +133,19 @@ class CoarseStage:
             vectors = self.motion(source, last.picture.detach(), quality, last.vectors)
             pixels = torch.from_numpy(vectors / 4).float().to(self.device)
             prediction, features = overlapped(last.picture, pixels), warp_features(last.features, pixels)
+        with torch.no_grad():
+            y = transform.analyse(source, prediction, quality)
+            _, symbols = quantise(y, latent_worth(transform, quality), CUTS)
+            plain = transform.linear(symbols, prediction, quality)
         with torch.autocast(self.device.type, torch.bfloat16):
-            y = transform.analyse(source, prediction, features, quality)
-            with torch.no_grad():
-                classes, rounded = quantise(y, latent_worth(transform, quality), CUTS)
-            symbols = y + (rounded - y).detach()
             picture, features = transform.synthesise(symbols, prediction, features, quality)
-        if last is None:
-            context = (quality / 64)[:, None, None, None].expand(-1, 1, *symbols.shape[2:])
-            prior = self.priors["latents_i"]
-        else:
-            context = latent_context(
-                last.symbols, last.classes, torch.from_numpy(vectors).float().to(self.device), quality
-            )
-            prior = self.priors["latents_p"]
-        for_classes, for_values = prior(context, symbols, classes)
-        coded = Coded(picture.float(), features.float(), symbols.detach(), classes, vectors)
-        return coded, for_classes + for_values
+        return Coded(picture.float(), features.float(), vectors), plain
 
 
-def build(config: CoarseConfig) -> nn.ModuleDict:
-    """A fresh codec with its latent priors."""
-    codec = CoarseCodec()
-    channels = len(codec.intra.basis)
-    return nn.ModuleDict({"codec": codec, "priors": latent_priors(channels, config.hidden)})
-
-
-def train(model: nn.ModuleDict, pairs: list[Path], folder: Path, config: CoarseConfig) -> Trainer:
+def train(codec: CoarseCodec, pairs: list[Path], folder: Path, config: CoarseConfig) -> Trainer:
     """Run the stage in `folder` (resuming)."""
-    trainer = Trainer(model, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
+    trainer = Trainer(codec, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
     trainer.resume()
-    stage = CoarseStage(model, ClipSampler(pairs, config.seed + trainer.step), config)
+    stage = CoarseStage(codec, ClipSampler(pairs, config.seed + trainer.step), config)
     trainer.run(stage.loss)
     return trainer

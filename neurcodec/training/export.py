@@ -17,7 +17,20 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.entropy.model import MODES, EntropyModel
 from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tables
 from neurcodec.generator.model import Generator
+from neurcodec.training.coarse import CUTS
 from neurcodec.training.prior import PriorNet
+
+
+def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> nn.ModuleDict:
+    """The priors of I and P latents; the three lowest I channels start as the mean of their neighbours."""
+    linear = torch.zeros(channels)
+    linear[:3] = 1.0
+    return nn.ModuleDict(
+        {
+            "latents_i": PriorNet(channels, 1, hidden, cuts, 3, linear, None),
+            "latents_p": PriorNet(channels, channels + 4, hidden, cuts, 3, torch.zeros(channels), 0.0),
+        }
+    )
 
 
 def motion_priors(hidden: int) -> nn.ModuleDict:

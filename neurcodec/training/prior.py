@@ -6,15 +6,13 @@ activation of 1.0 is 64 in the file's integers, a weight of 1.0 is 256.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neurcodec.entropy.prior import ORDER, WEIGHT_LIMIT, PriorWeights
-from neurcodec.entropy.tables import CLASS_SCALE_OFFSET, CLASS_SCALES, SCALE_OFFSET, SCALES
+from neurcodec.entropy.tables import CLASS_SCALE_OFFSET, CLASS_SCALES, SCALE_OFFSET, SCALES, TAIL_SHARE
 
 
 def ste_round(x: Tensor, step: float) -> Tensor:
@@ -22,15 +20,20 @@ def ste_round(x: Tensor, step: float) -> Tensor:
     return x + (torch.round(x / step) * step - x).detach()
 
 
-def laplace_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
-    """Bits of a discretised Laplace variable with scale 2^log2_scale, at residual = symbol - mean."""
-    scale = torch.exp2(log2_scale)
+def laplace_mass(residual: Tensor, scale: Tensor) -> Tensor:
+    """Probability of a discretised Laplace variable at residual = symbol - mean."""
     distance = residual.abs()
     half = 0.5 / scale
     inside = 1 - torch.exp(-half) * torch.cosh(torch.clamp(residual, -0.5, 0.5) / scale)
-    outside = (-distance / scale + half + torch.log1p(-torch.exp(-2 * half)) - math.log(2)) / math.log(2)
-    within = torch.log2(torch.clamp(inside, min=1e-9))
-    return -torch.where(distance < 0.5, within, outside).clamp(min=-30)
+    outside = 0.5 * torch.exp(-(distance - 0.5).clamp(min=0) / scale) * -torch.expm1(-2 * half)
+    return torch.where(distance < 0.5, inside, outside)
+
+
+def value_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
+    """Bits of a value, as `entropy.tables.build_value_tables` makes them, with scale 2^log2_scale."""
+    scale = torch.exp2(log2_scale)
+    narrow, wide = laplace_mass(residual, scale), laplace_mass(residual, 4 * scale + 2)
+    return -torch.log2(((1 - TAIL_SHARE) * narrow + TAIL_SHARE * wide).clamp(min=1e-9))
 
 
 def class_bits(classes: Tensor, mean: Tensor, log2_scale: Tensor, count: int) -> Tensor:
@@ -145,7 +148,7 @@ class PriorNet(nn.Module):
         out = torch.einsum("oc,nchw->nohw", weight["values"], features) + weight["values_bias"][:, None, None]
         mean, scale = out.chunk(2, 1)
         low, high = -SCALE_OFFSET / 4, (SCALES - 1 - SCALE_OFFSET) / 4
-        return laplace_bits(values - ste_round(mean + linear, 1 / 8), ste_round(scale, 1 / 4).clamp(low, high))
+        return value_bits(values - ste_round(mean + linear, 1 / 8), ste_round(scale, 1 / 4).clamp(low, high))
 
     @torch.no_grad()
     def export(self) -> PriorWeights:

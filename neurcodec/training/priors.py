@@ -33,6 +33,7 @@ class PriorsConfig:
     frames: int = 25
     size: int = 256
     batch: int = 6
+    hidden: int = 96
     seed: int = 5
     minutes: float = 1e9
 
@@ -59,7 +60,7 @@ def record(
     grid = (config.size // 16, config.size // 16)
     for _ in range(config.chunks):
         frames = sampler.chain(int(sampler.random.integers(2, config.frames)), config.size)
-        quality, interval = int(sampler.random.integers(64)), int(sampler.random.choice((1, 2, 3, 3, 4)))
+        quality, interval = int(64 * sampler.random.random() ** 1.4), int(sampler.random.choice((1, 2, 3, 3, 4)))
         latents = encode_chunk(codec, np.ascontiguousarray(frames), quality, interval, entropy.cuts)
         recorder = Recorder(records)
         coder = ChunkCoder(entropy, dict.fromkeys(STREAMS, recorder), grid, quality)
@@ -70,7 +71,7 @@ def record(
 def losses(
     priors: nn.ModuleDict, records: dict[str, list[tuple[Array, Planes]]], batch: int, random: np.random.Generator
 ) -> dict[str, Tensor]:
-    """Mean bits per frame of a random batch, by prior."""
+    """Bits of each frame of a random batch, by prior."""
     result = {}
     for name in PRIORS:
         picks = [records[name][i] for i in random.integers(len(records[name]), size=batch)]
@@ -78,7 +79,7 @@ def losses(
         classes = torch.from_numpy(np.stack([planes[0] for _, planes in picks]).astype(np.int64))
         values = torch.from_numpy(np.stack([planes[1] for _, planes in picks]).astype(np.float32))
         for_classes, for_values = priors[name](context, values, classes)
-        result[name] = (for_classes + for_values).mean()
+        result[name] = for_classes + for_values
     return result
 
 
@@ -98,8 +99,8 @@ def train(
 
     def loss(step: int) -> tuple[Tensor, Mapping[str, float]]:
         bits = losses(priors, records, config.batch, sampler.random)
-        total = sum(value / (value.detach() + 50.0) for value in bits.values())
-        return total, {name: float(value.detach()) for name, value in bits.items()}  # type: ignore[return-value]
+        total = sum((value / (value.detach() + 100.0)).mean() for value in bits.values())
+        return total, {name: float(value.detach().mean()) for name, value in bits.items()}  # type: ignore[return-value]
 
     trainer.run(loss)
     return trainer

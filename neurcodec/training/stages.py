@@ -1,7 +1,7 @@
 """The stages of `ncodec train` by name: each reads what the ones before it left in the runs folder.
 
 runs/pairs      sources and AV1 bases          (stage pairs)
-runs/coarse     in-loop codec, latent priors   (stage coarse)
+runs/coarse     in-loop codec                  (stage coarse)
 runs/priors     the four priors                (stage priors)
 runs/native     native pairs                   (stage native)
 runs/generator  the generator                  (stage generator)
@@ -23,7 +23,7 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
 from neurcodec.training import coarse, generator, native, pairs, priors
-from neurcodec.training.export import entropy_model, model_card, motion_priors, write_model
+from neurcodec.training.export import entropy_model, latent_priors, model_card, motion_priors, write_model
 from neurcodec.training.loop import Schedule, Trainer
 
 
@@ -63,17 +63,16 @@ def load_run(model: nn.Module, folder: Path) -> int:
 
 
 def trained_codec(runs: Path) -> tuple[CoarseCodec, nn.ModuleDict, EntropyModel]:
-    """The codec of stage coarse, all priors (latents trained, motion fresh unless stage priors ran), their integers."""
-    config = coarse.CoarseConfig()
-    model = coarse.build(config)
-    load_run(model, runs / "coarse")
-    both: dict[str, nn.Module] = dict(model["priors"].items())  # type: ignore[operator]
-    all_priors = nn.ModuleDict(both | dict(motion_priors(config.hidden).items()))
+    """The codec of stage coarse, the priors (fresh unless stage priors ran), and their integers."""
+    codec = CoarseCodec()
+    load_run(codec, runs / "coarse")
+    hidden = priors.PriorsConfig().hidden
+    latents = latent_priors(len(codec.intra.basis), hidden)
+    every = nn.ModuleDict({**dict(latents.items()), **dict(motion_priors(hidden).items())})
     if (runs / "priors" / "checkpoint.json").exists():
-        load_run(all_priors, runs / "priors")
-    codec = model["codec"]
+        load_run(every, runs / "priors")
     rounded_to_bfloat16(codec)
-    return codec.eval(), all_priors, entropy_model(dict(all_priors.items()), coarse.CUTS)  # type: ignore[arg-type, return-value]
+    return codec.eval(), every, entropy_model(dict(every.items()), coarse.CUTS)  # type: ignore[arg-type]
 
 
 def rounded_to_bfloat16(model: nn.Module) -> None:
@@ -94,8 +93,8 @@ def run_coarse(place: Place, settings: Mapping[str, str]) -> None:
     """Stage coarse."""
     config = configured(coarse.CoarseConfig, settings)
     torch.manual_seed(config.seed)
-    model = coarse.build(config).to(place.device)
-    coarse.train(model, [place.runs / "pairs"], place.runs / "coarse", config)
+    codec = CoarseCodec().to(place.device, memory_format=torch.channels_last)
+    coarse.train(codec, [place.runs / "pairs"], place.runs / "coarse", config)
 
 
 def run_priors(place: Place, settings: Mapping[str, str]) -> None:

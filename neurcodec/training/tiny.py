@@ -8,14 +8,13 @@ import torch
 
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.generator.model import Generator
-from neurcodec.training.coarse import latent_priors
-from neurcodec.training.export import entropy_model, motion_priors, write_model
+from neurcodec.training.export import entropy_model, latent_priors, motion_priors, write_model
 
 
 def write_tiny_model(folder: Path, seed: int = 0) -> None:
     """Write the model's folder; the same seed gives the same model."""
     torch.manual_seed(seed)
-    codec = CoarseCodec(luma=12, chroma=2, width=8, features=8, analysis_blocks=1, synthesis_blocks=1)
+    codec = CoarseCodec(luma=12, chroma=2, width=8, features=8, synthesis_blocks=1)
     generator = Generator(widths=(8, 16, 16), blocks=(1, 1, 1), feature_channels=8, token_channels=16, embedding=16)
     cuts = (0, 1, 3, 8, 16)
     channels = len(codec.intra.basis)
