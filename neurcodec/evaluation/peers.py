@@ -74,7 +74,7 @@ class Peer:
         return run_process([sys.executable, "-m", "neurcodec.evaluation.peers", *job, *size], {"SVT_LOG": "1"})
 
 
-X26_CRF, X26_HALF_CRF = (21, 27, 33, 39, 45, 51), (27, 33, 39, 45)
+X26_CRF, X26_HALF_CRF = (21, 27, 33, 39, 45, 51), (27, 33, 39, 45, 51)
 SVT_CRF, SVT_HALF_CRF = (30, 38, 48, 57, 63, 70), (44, 55, 63, 70)
 X264 = (("preset", "medium"), ("crf", "{crf}"), ("threads", "1"))
 X265 = (("preset", "medium"), ("crf", "{crf}"), ("x265-params", "open-gop=0:pools=1:frame-threads=1:log-level=error"))
