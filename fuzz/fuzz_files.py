@@ -43,7 +43,7 @@ class HangError(Exception):
     """An input took too long."""
 
 
-def tiny_seeds(folder: Path) -> list[bytes]:
+def write_tiny_seeds(folder: Path) -> None:
     """A tiny model in `folder`/model, and clips coded with it."""
     from conftest import scene, write_clip
 
@@ -56,12 +56,26 @@ def tiny_seeds(folder: Path) -> list[bytes]:
     clip = write_clip(folder / "clip.mkv", scene(9, (48, 32)), sound=True)
     large = write_clip(folder / "large.mkv", scene(4, (128, 96)))
     kinds = ((clip, Profile.NATIVE, 10), (clip, Profile.NATIVE, 60), (large, Profile.LAYERED, 30))
-    seeds = []
-    for source, profile, quality in kinds:
+    for number, (source, profile, quality) in enumerate(kinds):
         options = EncodeOptions(profile=profile, quality=quality, model=str(folder / "model"), device="cpu", threads=1,
                                 gop_seconds=Fraction(4, 25), overwrite=True)  # fmt: skip
-        encode_file(source, folder / "seed.nvc", options)
-        seeds.append((folder / "seed.nvc").read_bytes())
+        encode_file(source, folder / f"seed{number}.nvc", options)
+
+
+def tiny_seeds(folder: Path) -> list[bytes]:
+    """The clips of `write_tiny_seeds`, made in another process: a fork must not inherit decoders and their threads."""
+    pid = os.fork()
+    if not pid:
+        try:
+            write_tiny_seeds(folder)
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    seeds = [path.read_bytes() for path in sorted(folder.glob("seed*.nvc"))]
+    if len(seeds) != 3:
+        raise SystemExit("the seeds could not be made")
     return seeds
 
 
@@ -86,7 +100,7 @@ def prepare(decoding: bool) -> None:
     inspection._limits = lambda on: Limits(chunk_pixels=PIXELS)
     EntropyModel.load = functools.cache(EntropyModel.load)  # type: ignore[method-assign]
     if decoding:
-        from neurcodec.pipeline import native
+        from neurcodec.pipeline import decoder, native, profiles  # noqa: F401 - loaded once, for all batches
 
         native.load_network = functools.cache(native.load_network)
 

@@ -17,6 +17,7 @@ from types import FrameType
 import click
 
 from neurcodec import __version__
+from neurcodec.cli._text import plain
 from neurcodec.errors import NcodecError, OutputError
 
 INTERRUPTED = 130
@@ -95,5 +96,5 @@ def _run() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"ncodec: error: {message}", err=True)
+    click.echo(f"ncodec: error: {plain(message)}", err=True)
     return code

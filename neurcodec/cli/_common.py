@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from neurcodec.cli._text import plain
 from neurcodec.pipeline.options import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ class _Lines(logging.Handler):
         from tqdm import tqdm
 
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        tqdm.write(f"ncodec: {prefix}{record.getMessage()}", file=sys.stderr)
+        tqdm.write(f"ncodec: {prefix}{plain(record.getMessage())}", file=sys.stderr)
 
 
 def set_up_logging(quiet: bool, verbose: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from neurcodec.cli import _common
+from neurcodec.cli._text import plain
 
 
 @click.command(name="info")
@@ -21,10 +22,10 @@ def command(file: Path, as_json: bool, no_limits: bool) -> None:
 
     facts = describe(file, not no_limits)
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(facts, indent=2))
         return
     for name, value in _lines(facts):
-        click.echo(f"{name:<12}{value}")
+        click.echo(plain(f"{name:<12}{value}"))
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ def read_chunk(source: Source, limits: Limits, check_crc: bool = True) -> Chunk 
     kind, length = head[:4], int.from_bytes(head[5:], "little")
     if len(head) < HEADER_BYTES or (source.size is not None and start + FRAME_BYTES + length > source.size):
         raise DamageError(f"at byte {start}: the file ends within a chunk (cut off, or its length is damaged)")
-    name = kind.decode("ascii", "backslashreplace")
+    name = _readable(kind)
     cap = limits.metadata_bytes if kind == tables.META else limits.chunk_bytes
     if length > cap:
         raise LimitError(f"at byte {start}: chunk {name} of {length} bytes is above the limit of {cap}")
@@ -140,10 +140,15 @@ def read_chunk(source: Source, limits: Limits, check_crc: bool = True) -> Chunk 
     return Chunk(kind, start, length, b"".join(payload), stored)
 
 
+def _readable(kind: bytes) -> str:
+    """A chunk type in a message: one line, and nothing that a terminal takes for a command."""
+    return "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in kind)
+
+
 def _check_kind(kind: bytes, flags: int, start: int) -> None:
-    name = kind.decode("ascii", "backslashreplace")
+    name = _readable(kind)
     if not (kind.isalpha() and (kind.isupper() or kind.islower())):
-        raise FormatError(f"at byte {start}: {name!r} is not a chunk type")
+        raise FormatError(f"at byte {start}: '{name}' is not a chunk type")
     if flags:
         raise FormatError(f"at byte {start}: chunk {name} has reserved flags set; a newer reader is needed")
     if kind.isupper() and kind not in tables.KNOWN_TYPES:

@@ -1,4 +1,4 @@
-"""`--no-limits`: what the limits refuse is read when the user says so."""
+"""Commands on files from strangers: `--no-limits`, and text from files on the terminal."""
 
 from __future__ import annotations
 
@@ -45,3 +45,20 @@ def test_the_commands_have_the_option(ncodec: Run, wide: Path, tmp_path: Path) -
     assert "32768x48" in ncodec("info", wide, "--no-limits").stdout
     assert ncodec("verify", "--quick", wide, "--no-limits").returncode == 0
     assert ncodec("decode", wide, tmp_path / "out.mp4", "--no-limits").returncode == ModelError.exit_code
+
+
+def test_text_from_a_file_cannot_command_the_terminal(ncodec: Run, tmp_path: Path) -> None:
+    """Escape sequences and line ends in metadata and chunk types come out as plain text on one line."""
+    path = tmp_path / "in.nvc"
+    with path.open("wb") as file:
+        writer = Writer(file, HEADER, MODEL)
+        writer.write_metadata({"title": "a\x1b]0;owned\x07b\nc\x9bd", "ti\rtle": "x"})
+        writer.write_gop(gop(0, 5))
+        writer.close()
+    for arguments in (("info", path), ("info", path, "--json")):
+        shown = ncodec(*arguments).stdout
+        assert "owned" in shown
+        assert all(char.isprintable() or char == "\n" for char in shown)
+    assert "a\ufffd]0;owned\ufffdb\ufffdc\ufffdd" in ncodec("info", path).stdout
+    path.write_bytes(path.read_bytes().replace(b"MODL", b"\x1b[2J"))
+    assert "chunk \\x1b[2J is damaged" in ncodec("info", path).stderr
