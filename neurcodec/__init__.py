@@ -1,3 +1,59 @@
-"""neurcodec: a neural video codec for very low bitrates, with exact entropy coding and a one-step diffusion decoder."""
+"""neurcodec: a neural video codec for very low bitrates, with exact entropy coding and a one-step diffusion decoder.
+
+    neurcodec.encode("in.mp4", "out.nvc", target_kbps=60)
+    neurcodec.decode("out.nvc", "back.mp4")
+    with neurcodec.open("out.nvc") as video:
+        video.seek(time=2.5)
+        for frame in video:
+            show(frame.rgb, frame.time)
+
+Nothing heavy is imported before a function needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurcodec.pipeline.options import DecodeReport, EncodeReport
+    from neurcodec.pipeline.video import Video
+
+__all__ = ["__version__", "decode", "encode", "open"]
 
 __version__ = "0.1.0"
+
+
+def encode(source: str | Path, target: str | Path, **options: Any) -> EncodeReport:
+    """Code the video `source` as the .nvc file `target`.
+
+    `options` are the fields of neurcodec.pipeline.options.EncodeOptions: quality, target_size, overwrite...
+    Raises the errors of neurcodec.errors.
+    """
+    from neurcodec.pipeline.encoder import encode_file
+    from neurcodec.pipeline.options import EncodeOptions
+
+    return encode_file(Path(source), Path(target), EncodeOptions(**options))
+
+
+def decode(source: str | Path, target: str | Path, **options: Any) -> DecodeReport:
+    """Turn the .nvc file `source` back into the video `target`.
+
+    `options` are the fields of neurcodec.pipeline.options.DecodeOptions: diffusion, span, salvage, overwrite...
+    Raises the errors of neurcodec.errors.
+    """
+    from neurcodec.pipeline.decoder import decode_file
+    from neurcodec.pipeline.options import DecodeOptions
+
+    return decode_file(Path(source), Path(target), DecodeOptions(**options))
+
+
+def open(path: str | Path, **options: Any) -> Video:
+    """Open an .nvc file as an iterator of frames with times; `options` as for `decode`.
+
+    Raises the errors of neurcodec.errors.
+    """
+    from neurcodec.pipeline.options import DecodeOptions
+    from neurcodec.pipeline.video import Video
+
+    return Video(Path(path), DecodeOptions(**options))

@@ -137,7 +137,7 @@ def test_pictures(coded: Path, tiny_model: Path, tmp_path: Path) -> None:
 def test_progress_counts_every_frame(coded: Path, clip: Path, tiny_model: Path, tmp_path: Path) -> None:
     seen: list[Progress] = []
     encode_file(clip, tmp_path / "a.nvc", EncodeOptions(model=str(tiny_model), device="cpu"), seen.append)
-    assert seen[-1] == Progress(30, 30, seen[-1].bytes, pytest.approx(1.2))
+    assert seen[-1] == Progress(30, 30, seen[-1].bytes, pytest.approx(1.2), 2)
     assert [step.frames for step in seen] == sorted(step.frames for step in seen)
     seen.clear()
     decode_file(coded, tmp_path / "a.mp4", DecodeOptions(model=str(tiny_model), device="cpu"), seen.append)

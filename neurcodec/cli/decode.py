@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import time
-from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 
-from neurcodec.cli import _common, _span
+from neurcodec.cli import _coding, _common
 from neurcodec.errors import PartialError
-from neurcodec.pipeline.options import DecodeOptions
 
 
 @click.command(name="decode")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@_span.start
-@_span.end
-@_span.frames
-@click.option("--no-diffusion", is_flag=True, help="Show the coarse picture: fast, for previews.")
-@click.option("--salvage", is_flag=True, help="Leave out damaged chunks and keep the rest (exit code 11).")
 @click.option("--format", "container", type=click.Choice(["y4m", "matroska"]),
               help="Of OUT.  [default: as its suffix says; matroska on -]")
-@click.option("--video-codec", metavar="NAME", help="FFmpeg encoder of the output.  [default: libx264]")
-@click.option("--crf", type=click.IntRange(0, 63), help="Its quality, lower is better.  [default: 12]")
-@click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]")
-@_common.no_limits
-@_common.device
-@_common.threads
-@_common.force
+@_coding.decoding
 @_common.quiet
 @_common.verbose
 def command(
-    source: Path, target: Path, start: Fraction | None, end: Fraction | None, frames: str | None, no_diffusion: bool,
-    salvage: bool, container: str | None, video_codec: str | None, crf: int | None, model: str | None, no_limits: bool,
-    device: str, threads: int | None, force: bool, quiet: bool, verbose: bool,
+    source: Path, target: Path, container: str | None, quiet: bool, verbose: bool, **choices: Any
 ) -> None:
     """Turn the .nvc file IN back into the video OUT.
 
@@ -45,17 +31,13 @@ def command(
     """
     from neurcodec.pipeline.decoder import decode_file
 
+    options = _coding.decode_options(choices, "mkv" if container == "matroska" else container)
     _common.set_up_logging(quiet, verbose)
-    options = DecodeOptions(
-        diffusion=not no_diffusion, salvage=salvage, limits=not no_limits, span=_span.parse(start, end, frames),
-        format="mkv" if container == "matroska" else container, model=model, device=device, video_codec=video_codec,
-        crf=crf, overwrite=force, threads=threads,
-    )
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with _common.Bar("decode", quiet) as bar:
         report = decode_file(source, target, options, bar)
     if not quiet:
-        speed = report.frames / (time.perf_counter() - begun)
+        speed = report.frames / (time.perf_counter() - start)
         click.echo(f"{target}: {report.frames} frames, {speed:.1f} frames/s", err=True)
     if report.lost:
         raise PartialError(f"{source}: {'; '.join(report.lost)}; the rest is in {target}")

@@ -51,9 +51,9 @@ def decode_file(
         model = models.for_file(reader.model, options.model, pixels=True)
         if model.weights_hash != reader.model.weights_hash:
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
-        from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
+        from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
-        codec = codec_class(reader.header.profile)(model, options.device, options.threads, options.diffusion)
+        codec = profiles.codec(reader.header.profile, model, options.device, options.threads, options.diffusion)
         job = _Job(reader, codec, options, progress)
         with _output(target) as output:
             job.run(output)
@@ -137,7 +137,7 @@ class _Job:
         writer.write(item)
         self.frames += 1
         self.seconds += float(item.duration * self.reader.header.time_base)
-        self.progress(Progress(self.frames, self.total, self.bytes, self.seconds))
+        self.progress(Progress(self.frames, self.total, self.bytes, self.seconds, self.chunks))
 
 
 def pictures(codec: NativeCodec, part: Part, integers: list[FrameLatents], header: Header) -> Iterator[Frame]:

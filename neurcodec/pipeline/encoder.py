@@ -45,9 +45,9 @@ def encode_file(
     check_target(target, source, options.overwrite)
     with VideoReader(pipes.media(source)) as reader:
         model = models.find(options.model)
-        from neurcodec.pipeline.profiles import codec_class  # torch takes seconds to load: not before the quick checks
+        from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
-        native = codec_class(options.profile)(model, options.device, options.threads)
+        native = profiles.codec(options.profile, model, options.device, options.threads)
         codec = _rated(source, native, options, progress) if options.rated else native
         if target == pipes.STANDARD:
             with pipes.standard_output() as output:
@@ -168,7 +168,7 @@ class _Job:
         self._report()
 
     def _report(self) -> None:
-        self.progress(Progress(self.frames, self._total(), self.writer.bytes_written, self.seconds))
+        self.progress(Progress(self.frames, self._total(), self.writer.bytes_written, self.seconds, self.chunks))
 
     def _warn(self, known: Iterable[str]) -> list[str]:
         """Log the reader's warnings that are not known yet; returns all."""

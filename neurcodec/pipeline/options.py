@@ -72,12 +72,13 @@ class DecodeOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds of video done."""
+    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds and chunks done."""
 
     frames: int
     total: int | None
     bytes: int
     seconds: float
+    chunks: int = 0
 
 
 ProgressCallback = Callable[[Progress], None]

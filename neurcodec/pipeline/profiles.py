@@ -1,12 +1,23 @@
-"""Which codec codes the chunks of which profile."""
+"""Which codec codes the chunks of which profile, and the one that is loaded."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from neurcodec.container import Profile
 from neurcodec.pipeline.layered import LayeredCodec
+from neurcodec.pipeline.models import Model
 from neurcodec.pipeline.native import NativeCodec
 
 
-def codec_class(profile: Profile) -> type[NativeCodec]:
-    """The codec of a profile."""
-    return LayeredCodec if profile is Profile.LAYERED else NativeCodec
+def codec(profile: Profile, model: Model, device: str, threads: int | None, diffusion: bool = False) -> NativeCodec:
+    """The networks of a profile; the last one loaded is kept, so that a process that codes many files loads it once."""
+    return _loaded(profile, model, model.weights_hash + model.entropy_hash, device, threads, diffusion)
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    profile: Profile, model: Model, hashes: bytes, device: str, threads: int | None, diffusion: bool
+) -> NativeCodec:
+    kind = LayeredCodec if profile is Profile.LAYERED else NativeCodec
+    return kind(model, device, threads, diffusion)

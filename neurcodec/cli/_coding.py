@@ -1,0 +1,93 @@
+"""The options of encoding and of decoding, which single files and batches share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from neurcodec.cli import _common, _span
+from neurcodec.cli._common import Command
+from neurcodec.cli._size import Size
+from neurcodec.container import Profile
+from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, DecodeOptions, EncodeOptions
+
+_ENCODE = (
+    click.option("-q", "--quality", type=click.IntRange(0, MAX_QUALITY),
+                 help=f"0 is the smallest file.  [default: {EncodeOptions.quality}]"),
+    click.option("--target-size", type=Size(), metavar="SIZE", help="Bytes of the whole file, as 700k or 5MB."),
+    click.option("--target-kbps", type=click.FloatRange(0, min_open=True), metavar="KBPS",
+                 help="Rate of the whole file."),
+    click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
+                 help="native: our latents only; layered: restores a degraded AV1 base layer."),
+    click.option("--gop", type=click.FloatRange(0.04, 60), default=5.0, show_default=True, metavar="SECONDS",
+                 help="Longest chunk: the unit of seeking and of damage."),
+    click.option("--backbone-interval", type=click.Choice(["auto", "1", "2", "3", "4"]), default="auto",
+                 show_default=True, help="Every Nth frame carries latents, the others motion only."),
+    _common.no_audio,
+    click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR",
+                 help="The networks' weights."),
+    click.option("--resume", is_flag=True, help="When stopped, keep what is done in OUT.part; go on from there."),
+    _common.device,
+    _common.threads,
+    _common.force,
+)
+_DECODE = (
+    _span.start,
+    _span.end,
+    _span.frames,
+    click.option("--no-diffusion", is_flag=True, help="Show the coarse picture: fast, for previews."),
+    click.option("--salvage", is_flag=True, help="Leave out damaged chunks and keep the rest (exit code 11)."),
+    click.option("--video-codec", metavar="NAME", help="FFmpeg encoder of the output.  [default: libx264]"),
+    click.option("--crf", type=click.IntRange(0, 63), help="Its quality, lower is better.  [default: 12]"),
+    click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]"),
+    _common.no_limits,
+    _common.device,
+    _common.threads,
+    _common.force,
+)
+
+
+def _all(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def encoding(command: Command) -> Command:
+    """Give a command the options of encoding."""
+    return _all(_ENCODE, command)
+
+
+def decoding(command: Command) -> Command:
+    """Give a command the options of decoding."""
+    return _all(_DECODE, command)
+
+
+def encode_options(choices: dict[str, Any]) -> EncodeOptions:
+    """What the options of encoding say; a usage error for some that exclude each other."""
+    quality, size, kbps = choices["quality"], choices["target_size"], choices["target_kbps"]
+    if sum(choice is not None for choice in (quality, size, kbps)) > 1:
+        raise click.UsageError("give only one of --quality, --target-size and --target-kbps")
+    if choices["resume"] and (size or kbps):
+        raise click.UsageError("--resume cannot go on with a target size or rate; use --quality")
+    interval = choices["backbone_interval"]
+    return EncodeOptions(
+        profile=Profile[choices["profile"].upper()], quality=EncodeOptions.quality if quality is None else quality,
+        target_size=size, target_kbps=kbps, model=choices["model"], device=choices["device"],
+        gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
+        backbone_interval=None if interval == "auto" else int(interval), audio=not choices["no_audio"],
+        resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],
+    )
+
+
+def decode_options(choices: dict[str, Any], container: str | None = None) -> DecodeOptions:
+    """What the options of decoding say."""
+    return DecodeOptions(
+        diffusion=not choices["no_diffusion"], salvage=choices["salvage"], limits=not choices["no_limits"],
+        span=_span.parse(choices["start"], choices["end"], choices["frames"]), format=container,
+        model=choices["model"], device=choices["device"], video_codec=choices["video_codec"], crf=choices["crf"],
+        overwrite=choices["force"], threads=choices["threads"],
+    )

@@ -1,0 +1,93 @@
+"""`ncodec batch`: many files at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurcodec.cli import _coding
+from neurcodec.cli._common import Command
+
+_OPTIONS = (
+    click.option("--output-dir", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+                 help="Where the results go; folders are mirrored below it."),
+    click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
+                 help="Files at a time, each in a process that loads the model once."),
+    click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output (docs/batch.md)."),
+)
+
+
+@click.group(name="batch")
+def command() -> None:
+    """Encode or decode many files, folders and globs.
+
+    Goes on after errors; what is already done and whole is skipped (-f does it again). The exit code is the highest of
+    all files' codes, 0 when all are done.
+    """
+
+
+def _batch(function: Command) -> Command:
+    for option in reversed((click.argument("inputs", nargs=-1, required=True), *_OPTIONS)):
+        function = option(function)
+    return function
+
+
+@command.command()
+@_batch
+@_coding.encoding
+def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, **choices: Any) -> int:
+    """Code every video of INPUTS as an .nvc file below DIR."""
+    return _run(inputs, output_dir, ".nvc", jobs, as_json, _coding.encode_options(choices))
+
+
+@command.command()
+@_batch
+@click.option("--suffix", type=click.Choice(["mp4", "mkv", "mov", "webm", "y4m"]), default="mp4", show_default=True,
+              help="Format of the results.")
+@_coding.decoding
+def decode(
+    inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, suffix: str, **choices: Any
+) -> int:
+    """Turn every .nvc file of INPUTS back into a video below DIR."""
+    return _run(inputs, output_dir, f".{suffix}", jobs, as_json, _coding.decode_options(choices))
+
+
+def _run(inputs: tuple[str, ...], folder: Path, suffix: str, workers: int, as_json: bool, options: Any) -> int:
+    from neurcodec.pipeline import batch
+
+    jobs = batch.plan(inputs, folder, suffix, options)
+    table: Counter[str] = Counter()
+    show: Callable[[batch.Event], None] = _json if as_json else _line
+
+    def report(event: batch.Event) -> None:
+        table[event["event"]] += 1
+        show(event)
+
+    worst = batch.run(jobs, workers, report)
+    summary = {"event": "end", "jobs": len(jobs)} | {kind: table[kind] for kind in ("done", "skipped", "error")}
+    if as_json:
+        _json(summary | {"exit_code": worst})
+    else:
+        click.echo(", ".join(f"{summary[kind]} {kind}" for kind in ("done", "skipped", "error")), err=True)
+    return worst
+
+
+def _json(event: dict[str, Any]) -> None:
+    click.echo(json.dumps(event, ensure_ascii=False))
+
+
+def _line(event: dict[str, Any]) -> None:
+    """A line of the summary table for a job that has ended."""
+    kind, file = event["event"], event["file"]
+    if kind == "done":
+        figures = f"{event['frames']:>7} frames {event['bytes']:>12,} bytes {event['fps']:>7} frames/s"
+        click.echo(f"done     {figures}  {file}")
+    elif kind == "skipped":
+        click.echo(f"skipped  {'':>51}  {file}")
+    elif kind == "error":
+        click.echo(f"error    {event['error']}")

@@ -1,0 +1,209 @@
+"""Many files: a list of jobs, worker processes that load the model once each, and events that tell how it goes.
+
+Every event is a mapping with `event`, `job` (its number from 0) and `file`, documented in docs/batch.md.
+"""
+
+from __future__ import annotations
+
+import glob
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from neurcodec.container import check
+from neurcodec.errors import InputError, NcodecError, OutputError
+from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
+
+Event = dict[str, Any]
+Options = EncodeOptions | DecodeOptions
+
+VIDEOS = {
+    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
+    ".ts", ".vob", ".webm", ".wmv", ".y4m",
+}  # fmt: skip
+"""Suffixes that make a file of a folder an input of `batch encode`."""
+
+_PAUSE = 0.5  # seconds between progress events of a job
+_events: Any = None  # in a worker: the queue to the main process
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file of a batch."""
+
+    number: int
+    source: Path
+    target: Path
+    options: Options
+
+
+def plan(inputs: Iterable[str], folder: Path, suffix: str, options: Options) -> list[Job]:
+    """The jobs for files, folders (searched through) and globs; the trees are mirrored below `folder`.
+
+    InputError for an input that is not there, OutputError where two would become one file.
+    """
+    wanted = VIDEOS if isinstance(options, EncodeOptions) else {".nvc"}
+    jobs: dict[Path, Job] = {}
+    sources: set[Path] = set()
+    for name in inputs:
+        for source, place in _expand(name, wanted):
+            if source.resolve() in sources:
+                continue
+            sources.add(source.resolve())
+            target = folder / place.with_suffix(suffix)
+            if target in jobs:
+                raise OutputError(f"{target}: both {jobs[target].source} and {source} would become it; rename one")
+            jobs[target] = Job(len(jobs), source, target, options)
+    return list(jobs.values())
+
+
+def _expand(name: str, wanted: set[str]) -> Iterator[tuple[Path, Path]]:
+    """The files of an input, each with its path below the output folder."""
+    path = Path(name)
+    if path.is_file():
+        yield path, Path(path.name)
+        return
+    if path.is_dir():
+        root, found = path, sorted(path.rglob("*"))
+    else:
+        found = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+        if not found:
+            raise InputError(f"{name}: no such file, folder or match")
+        root = Path(*path.parts[: next(i for i, part in enumerate(path.parts) if glob.has_magic(part))])
+        wanted = {match.suffix.lower() for match in found}
+    for match in found:
+        if match.is_file() and match.suffix.lower() in wanted and not match.name.startswith("."):
+            yield match, match.relative_to(root)
+
+
+def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
+    """Do the jobs in `workers` processes and report the events; returns the highest exit code (0: all done).
+
+    Jobs whose target is there and whole are skipped unless their options say overwrite. A failing job does not stop
+    the others.
+    """
+    context = multiprocessing.get_context("spawn")
+    events = context.SimpleQueue()
+    pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, _begin, (events,))
+    futures: dict[Future[None], Job] = {}
+    worst = 0
+    try:
+        for job in jobs:
+            futures[pool.submit(_work, job)] = job
+        for future in futures:
+            future.add_done_callback(lambda done: events.put(_lost(futures[done], done)))
+        open_jobs = len(jobs)
+        while open_jobs:
+            event = events.get()
+            if event is None:
+                continue
+            report(event)
+            if event["event"] in ("done", "skipped", "error"):
+                open_jobs -= 1
+                worst = max(worst, event.get("exit_code", 0))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return worst
+
+
+def _lost(job: Job, future: Future[None]) -> Event | None:
+    """The event of a job whose worker died; None for one that has told its end itself."""
+    if future.cancelled() or not (error := future.exception()):
+        return None
+    reason = "its worker process died" if isinstance(error, BrokenProcessPool) else f"{type(error).__name__}: {error}"
+    return _event("error", job, error=f"{job.source}: {reason}", exit_code=NcodecError.exit_code)
+
+
+def _begin(events: Any) -> None:
+    """In a new worker: leave interruptions to the main process, and end with it."""
+    global _events
+    _events = events
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _interrupt)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _event(kind: str, job: Job, **facts: object) -> Event:
+    return {"event": kind, "job": job.number, "file": str(job.source), "output": str(job.target)} | facts
+
+
+def _work(job: Job) -> None:
+    """In a worker: do a job."""
+    try:
+        if not job.options.overwrite and _whole(job):
+            _events.put(_event("skipped", job))
+            return
+        _events.put(_event("start", job))
+        _events.put(_event("done", job, **_code(job)))
+    except NcodecError as error:
+        _events.put(_event("error", job, error=" ".join(str(error).split()), exit_code=error.exit_code))
+    except OSError as error:
+        _events.put(_event("error", job, error=f"{job.source}: {error}", exit_code=OutputError.exit_code))
+
+
+def _whole(job: Job) -> bool:
+    """Is the job's output there and whole? Outputs appear only when they are; an .nvc file is checked besides."""
+    if not job.target.is_file():
+        return False
+    if isinstance(job.options, EncodeOptions):
+        try:
+            check(job.target)
+        except NcodecError:
+            return False
+    return True
+
+
+def _code(job: Job) -> Event:
+    """Encode or decode, and say what came of it."""
+    begun = last = time.monotonic()
+
+    def progress(state: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PAUSE:
+            return
+        last = now
+        fps = state.frames / (now - begun)
+        eta = round((state.total - state.frames) / fps, 1) if state.total and fps else None
+        facts = {"frames": state.frames, "total": state.total, "bytes": state.bytes, "chunk": state.chunks}
+        _events.put(_event("progress", job, **facts, fps=round(fps, 2), eta=eta))
+
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    options = replace(job.options, overwrite=True)
+    facts: Event = {}
+    if isinstance(options, EncodeOptions):
+        from neurcodec.pipeline.encoder import encode_file
+
+        encoded = encode_file(job.source, job.target, options, progress)
+        facts = {"frames": encoded.frames, "chunks": encoded.chunks, "kbps": round(encoded.kbps, 3)}
+    else:
+        from neurcodec.pipeline.decoder import decode_file
+
+        decoded = decode_file(job.source, job.target, options, progress)
+        facts = {"frames": decoded.frames, "chunks": decoded.chunks}
+        if decoded.lost:
+            facts |= {"lost": list(decoded.lost), "exit_code": 11}
+    seconds = time.monotonic() - begun
+    facts |= {"bytes": job.target.stat().st_size, "seconds": round(seconds, 3)}
+    return facts | {"fps": round(facts["frames"] / seconds, 2)}

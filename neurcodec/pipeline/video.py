@@ -1,0 +1,99 @@
+"""An .nvc file as an iterator of frames that can seek."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from neurcodec.pipeline import latents, models, pipes
+from neurcodec.pipeline.decoder import pictures, video_info
+from neurcodec.pipeline.inspection import open_source
+from neurcodec.pipeline.options import DecodeOptions
+from neurcodec.pipeline.span import Part, Span, count, select
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from neurcodec.media import VideoInfo
+
+
+class VideoFrame(NamedTuple):
+    """A picture uint8 (height, width, 3) RGB; `time` and `duration` in seconds, the video's first frame at 0."""
+
+    rgb: npt.NDArray[np.uint8]
+    time: Fraction
+    duration: Fraction
+
+
+class Video:
+    """An .nvc file: iterate it for its frames, `seek` to go on elsewhere. A context manager.
+
+    Raises the errors of neurcodec.errors.
+
+    Of DecodeOptions, diffusion, salvage, limits, model, device and threads count.
+    """
+
+    def __init__(self, path: Path, options: DecodeOptions) -> None:
+        self._path, self._stack = path, ExitStack()
+        try:
+            self._reader = self._stack.enter_context(open_source(path, options.salvage, options.limits))
+            model = models.for_file(self._reader.model, options.model, pixels=True)
+            from neurcodec.pipeline import profiles
+
+            header = self._reader.header
+            self._codec = profiles.codec(header.profile, model, options.device, options.threads, options.diffusion)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._origin = self._reader.index[0].first_pts if self._reader.index else 0
+        self._frames = self._decode(Span())
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        return self
+
+    def __next__(self) -> VideoFrame:
+        return next(self._frames)
+
+    def __len__(self) -> int:
+        return count(self._reader, None) or 0
+
+    @property
+    def info(self) -> VideoInfo:
+        """Size, rate, colour tags, metadata and copied streams."""
+        return video_info(self._reader)
+
+    def seek(self, frame: int | None = None, *, time: Fraction | float | None = None) -> None:
+        """Go on with the frame of this number, or with the first one at or after `time` seconds; give one of them."""
+        if (frame is None) == (time is None):
+            raise ValueError("give either a frame number or a time")
+        first = Fraction(frame) if frame is not None else Fraction(time or 0)
+        if first < 0:
+            raise ValueError(f"cannot seek to {float(first):g}, before the start")
+        self._frames = self._decode(Span(first, seconds=frame is None))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stack.close()
+
+    def _decode(self, span: Span) -> Iterator[VideoFrame]:
+        header = self._reader.header
+        with pipes.naming(self._path):
+            for part in select(self._reader, span):
+                if isinstance(part, Part):
+                    integers = latents.decode(self._codec.entropy, part.gop, header)
+                    for frame in pictures(self._codec, part, integers, header):
+                        start = frame.pts + part.shift - self._origin
+                        yield VideoFrame(frame.rgb, start * header.time_base, frame.duration * header.time_base)

@@ -1,0 +1,63 @@
+"""import neurcodec: encode, decode, open."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurcodec
+from neurcodec.errors import FormatError, InputError
+from neurcodec.media import VideoReader
+
+
+def test_the_names_are_pinned() -> None:
+    assert neurcodec.__all__ == ["__version__", "decode", "encode", "open"]
+    assert (Path(neurcodec.__file__).parent / "py.typed").is_file()
+
+
+def test_importing_it_is_light() -> None:
+    program = "import sys, neurcodec; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "av", "cv2", "click", "tqdm"} & set(loaded)
+
+
+def test_encode_and_decode(clip: Path, coded: Path, tiny_model: Path, tmp_path: Path) -> None:
+    model = str(tiny_model)
+    report = neurcodec.encode(clip, str(tmp_path / "a.nvc"), model=model, gop_seconds=Fraction(1, 2))
+    assert report.bytes == (tmp_path / "a.nvc").stat().st_size
+    assert (tmp_path / "a.nvc").read_bytes() == coded.read_bytes()
+    assert neurcodec.decode(coded, tmp_path / "a.mkv", model=model, diffusion=False, video_codec="ffv1").frames == 30
+    with pytest.raises(TypeError, match="qualty"):
+        neurcodec.encode(clip, tmp_path / "b.nvc", qualty=3)
+
+
+def test_open_gives_the_frames_of_a_decode(coded: Path, tiny_model: Path, tmp_path: Path) -> None:
+    neurcodec.decode(coded, tmp_path / "a.mkv", model=str(tiny_model), video_codec="ffv1")
+    with VideoReader(tmp_path / "a.mkv") as reader:
+        expected = [frame.rgb for frame in reader]
+    with neurcodec.open(coded, model=str(tiny_model)) as video:
+        assert (len(video), video.info.width, video.info.height) == (30, 64, 48)
+        frames = list(video)
+        assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(30)]
+        assert {frame.duration for frame in frames} == {Fraction(1, 25)}
+        assert all(np.array_equal(frame.rgb, rgb) for frame, rgb in zip(frames, expected, strict=True))
+        video.seek(22)
+        assert np.array_equal(next(video).rgb, expected[22])
+        video.seek(time=0.5)
+        frame = next(video)
+        assert (frame.time, np.array_equal(frame.rgb, expected[13])) == (Fraction(13, 25), True)
+        video.seek(30)
+        with pytest.raises(InputError):
+            next(video)
+        with pytest.raises(ValueError, match="either"):
+            video.seek()
+
+
+def test_open_refuses_other_files(clip: Path) -> None:
+    with pytest.raises(FormatError, match=r"clip\.mp4: at byte 0"):
+        neurcodec.open(clip)

@@ -1,0 +1,105 @@
+"""ncodec batch: trees and globs, errors that do not stop the rest, going on after a kill, events."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ENVIRONMENT, Run, scene, write_clip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty files in a tree, two of them broken, and one that is no video."""
+    root = tmp_path_factory.mktemp("batch") / "clips"
+    (root / "deep" / "er").mkdir(parents=True)
+    first = write_clip(root / "clip00.mkv", scene(4, (32, 32)))
+    for number in range(1, 40):
+        place = root if number < 20 else root / "deep" / "er"
+        shutil.copyfile(first, place / f"clip{number:02d}.mkv")
+    for broken in ("clip07.mkv", "deep/er/clip31.mkv"):
+        (root / broken).write_bytes(b"no video" * 9)
+    (root / "notes.txt").write_text("not a video")
+    return root
+
+
+def events(run: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The JSON lines of standard output."""
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("batch", "encode", folder, "--output-dir", out, "--jobs", 2, "--model", tiny_model, "--json")
+    run = ncodec(*arguments, timeout=280)
+    assert run.returncode == 3, run.stderr  # the highest code: InputError's
+    seen = events(run)
+    errors = [event for event in seen if event["event"] == "error"]
+    assert sorted(Path(event["file"]).name for event in errors) == ["clip07.mkv", "clip31.mkv"]
+    assert all("cannot be read as media" in event["error"] for event in errors)
+    assert {key: seen[-1][key] for key in ("event", "jobs", "done", "skipped", "error", "exit_code")} == {
+        "event": "end", "jobs": 40, "done": 38, "skipped": 0, "error": 2, "exit_code": 3
+    }
+    done = [event for event in seen if event["event"] == "done"]
+    assert all((event["frames"], event["chunks"]) == (4, 1) for event in done)
+    results = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    assert len(results) == 38
+    assert Path("deep/er/clip25.nvc") in results
+    single = tmp_path / "single.nvc"
+    assert ncodec("encode", folder / "clip00.mkv", single, "--model", tiny_model).returncode == 0
+    assert {(out / path).read_bytes() for path in results} == {single.read_bytes()}
+
+    (out / "clip00.nvc").write_bytes(single.read_bytes()[:-9])  # not whole: done again
+    again = events(ncodec(*arguments, timeout=280))
+    assert {key: again[-1][key] for key in ("done", "skipped", "error")} == {"done": 1, "skipped": 37, "error": 2}
+    assert (out / "clip00.nvc").read_bytes() == single.read_bytes()
+
+
+def test_killed_and_started_again(folder: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pattern = folder / "deep" / "**" / "clip2*.mkv"
+    arguments = ["batch", "encode", str(pattern), "--output-dir", str(out), "--model", str(tiny_model)]
+    command = [sys.executable, "-m", "neurcodec", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT) as process:
+        deadline = time.monotonic() + 120
+        while len(list(out.rglob("*.nvc"))) < 3:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    time.sleep(2)  # its worker notices and ends
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("clip*.nvc")}
+    assert 3 <= len(before) < 10
+    run = ncodec(*arguments, "--json")
+    assert run.returncode == 0, run.stderr
+    end = events(run)[-1]
+    assert (end["done"], end["skipped"]) == (10 - len(before), len(before))
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert sorted(path.name for path in out.rglob("*") if path.is_file()) == [f"clip{i}.nvc" for i in range(20, 30)]
+
+
+def test_decode_and_table(coded: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--output-dir", out, "--model", tiny_model, "--no-diffusion", "--suffix", "mkv")
+    run = ncodec("batch", "decode", coded, *options)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("done          30 frames ")
+    assert run.stderr.splitlines()[-1] == "1 done, 0 skipped, 0 error"
+    assert [path.name for path in out.iterdir()] == ["clip.mkv"]
+    assert ncodec("batch", "decode", coded, *options).stdout.startswith("skipped")
+
+
+def test_inputs_that_do_not_fit(folder: Path, ncodec: Run, tmp_path: Path) -> None:
+    run = ncodec("batch", "encode", folder / "none*.mkv", "--output-dir", tmp_path / "out")
+    assert (run.returncode, "no such file, folder or match" in run.stderr) == (3, True)
+    shutil.copyfile(folder / "clip00.mkv", tmp_path / "clip00.mp4")
+    run = ncodec("batch", "encode", folder, tmp_path / "clip00.mp4", "--output-dir", tmp_path / "out")
+    assert (run.returncode, "would become it; rename one" in run.stderr) == (4, True)
+    assert not (tmp_path / "out").exists()
