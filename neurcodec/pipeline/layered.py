@@ -1,8 +1,7 @@
 """The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.1).
 
-The base is the chunk's frames at 1/scale of their size, one closed AV1 GOP. Which scale and quantiser is chosen per
-chunk: every scale has a quantiser of the same Lagrangian slope for a quality index, and of these candidates the one is
-taken whose restored frames are cheapest in bits plus structural distance.
+The base is the chunk's frames at 1/scale of their size, one closed AV1 GOP. The quality index chooses the scale and the
+quantiser: the largest picture whose quantiser range still holds the index's rate.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ def base_size(width: int, height: int, scale: int) -> tuple[int, int]:
 
 
 def crf(quality: int, scale: int) -> int:
-    """The quantiser of a scale for a quality index; above 63 the scale cannot reach the quality's slope.
+    """The quantiser of a scale for a quality index; above 63 the scale cannot reach the index's rate.
 
-    Halving the size quarters the pixels, so the same slope in bits per squared error is a step half as large, which is
-    about 11 CRF.
+    The offsets make the rate fall evenly where the next scale takes over, which is where the restored picture of the
+    larger one stops being better at equal bytes (docs/decisions/0008).
     """
-    return round(80 - 0.8 * quality - {1: 0, 2: 11, 3: 17}[scale])
+    return round(80 - 0.8 * quality - {1: 0, 2: 5, 3: 12}[scale])
 
 
 def pack(packets: Sequence[bytes]) -> bytes:

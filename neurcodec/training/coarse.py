@@ -1,8 +1,8 @@
 """Stage `coarse`: the synthesis networks of I and P frames, with the encoder itself in the loop.
 
 Chains of backbone frames (I, P, P, ...) at a random spacing and quality, coded by the encoder's own motion search and
-quantiser. Latents are arithmetic, so no gradient passes through rounding: the loss is the squared error, weighed as
-the encoder weighs it.
+quantiser. Latents are arithmetic, so no gradient passes through rounding: the loss is the logarithm of the squared
+error, so that every quality counts the same.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurcodec.coarse.codec import error_worth, latent_worth, motion_weight, quantise, to_luma
-from neurcodec.coarse.model import CoarseCodec, quantiser_step
+from neurcodec.coarse.codec import latent_worth, motion_weight, quantise, to_luma
+from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.motion import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.training.generator import to_tensor
@@ -94,22 +94,19 @@ class CoarseStage:
         )
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
-        """The weighed squared error of one batch of chains."""
+        """The mean logarithm of the squared errors of one batch of chains."""
         config = self.config
         chains = np.stack([self.sampler.chain(config.frames, config.size) for _ in range(config.batch)], 1)
         drawn = np.floor(64 * self.sampler.random.random(config.batch) ** 1.4)
         quality = torch.from_numpy(drawn).float().to(self.device)
-        step_size = quantiser_step(quality)
-        balance = (step_size / 64) ** 0.75
         total = torch.zeros((), device=self.device)
         terms: dict[str, float] = {}
         last: Coded | None = None
         for number in range(config.frames):
             source = to_tensor(chains[number], self.device)
             coded, plain = self.code(source, quality, last)
-            worth = error_worth(quality, last is None) * balance * (255 / step_size) ** 2
-            error = (coded.picture - source).square().sum((1, 2, 3))
-            total = total + (worth * error).mean() / (config.size**2 * config.frames)
+            error = (coded.picture - source).square().mean((1, 2, 3))
+            total = total + torch.log(error + 1e-5).mean() / config.frames
             with torch.no_grad():
                 before = (plain.clamp(0, 1) - source).square().mean((1, 2, 3))
                 after = (coded.picture.clamp(0, 1) - source).square().mean((1, 2, 3))
