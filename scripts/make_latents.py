@@ -19,7 +19,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from neurcodec.container import FrameType, Gop, Header, ModelInfo, Substream, Writer, frame_types
+from neurcodec.container import (
+    BaseLayer,
+    FrameType,
+    Gop,
+    Header,
+    ModelInfo,
+    Profile,
+    Substream,
+    Writer,
+    frame_types,
+)
 from neurcodec.entropy import bitplane
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import MODES, PRIORS, EntropyModel
@@ -135,10 +145,17 @@ def gop(
     return Gop(times, last_duration, quality, interval, streams, bitplane.digest(latents))
 
 
+def base() -> Gop:
+    """A chunk with a base layer (that is none) in place of latents."""
+    return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, bitplane.digest([]), BaseLayer(2, 1, 50))
+
+
 def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25) -> bytes:
     """A file."""
     file = io.BytesIO()
-    header = Header(*size, Fraction(1, 12800), Fraction(rate))
+    gops = list(gops)
+    profile = Profile.LAYERED if gops[0].base else Profile.NATIVE
+    header = Header(*size, Fraction(1, 12800), Fraction(rate), profile=profile)
     writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]))
     for item in gops:
         writer.write_gop(item)
@@ -171,7 +188,7 @@ def good(model: EntropyModel) -> dict[str, bytes]:
         gop(model, chunk(chance, size, 1, 4), 4, 63, (2000,), 1),
         gop(model, chunk(chance, size, 6, 2), 2, 17, (2001, 2100, 2240, 2999, 3000, 9000), 0),
     ]
-    return files | {"chunks": pack(model, size, gops, rate=0)}
+    return files | {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base()])}
 
 
 def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
@@ -208,6 +225,9 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "far_motion": ("DamageError", pack(model, size, [wide])),
         "large_latent": ("DamageError", pack(model, size, [loud])),
         "quality": ("DamageError", pack(model, size, [replace(whole, quality=0)])),
+        "layered_latents": ("DamageError", pack(model, size, [replace(
+            base(), substreams=base().substreams | {Substream.MOTION: motion})])),
+        "layered_digest": ("DamageError", pack(model, size, [replace(base(), latents_digest=whole.latents_digest)])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip
 

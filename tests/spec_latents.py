@@ -250,7 +250,8 @@ class ChunkDecoder:
     def frames(self, types: str) -> list[Frame]:
         out: dict[int, Frame] = {}
         backbones = [i for i, kind in enumerate(types) if kind != "S"]
-        out[0] = self.intra()
+        if types:
+            out[0] = self.intra()
         for before, after in pairwise(backbones):
             out[after] = self.backbone(after - before)
             self.sparse = [blank(self.grid) for _ in range(3)]
@@ -306,6 +307,7 @@ def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[
     need(content["model"]["entropy_hash"] == model.hash, "another model", "model")
     head = content["header"]
     grid = -(-head["height"] // 16), -(-head["width"] // 16)
-    frames = ChunkDecoder(model, grid, gop["quality"], gop["substreams"]).frames(gop["types"])
+    types = "" if gop["base"] else gop["types"]  # section 7.1
+    frames = ChunkDecoder(model, grid, gop["quality"], gop["substreams"]).frames(types)
     need(digest(frames) == gop["latents_digest"], "digest")
     return frames

@@ -22,14 +22,11 @@ def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
 
     DamageError says which chunk does not decode to what was encoded.
     """
-    if gop.base is not None:
-        return []
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
         size = grid(header.width, header.height)
-        latents = bitplane.decode(
-            model, dict(gop.substreams), gop.frames, gop.backbone_interval, size, gop.quality
-        )
+        frames = 0 if gop.base else gop.frames
+        latents = bitplane.decode(model, gop.substreams, frames, gop.backbone_interval, size, gop.quality)
     except DamageError as error:
         raise DamageError(f"{place}: {error}") from None
     if bitplane.digest(latents) != gop.latents_digest:
