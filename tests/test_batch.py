@@ -62,6 +62,13 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
     assert (out / "clip00.nvc").read_bytes() == single.read_bytes()
 
 
+def _children(parent: int) -> list[int]:
+    """Process numbers of the processes that `parent` started."""
+    lists = Path(f"/proc/{parent}/task").glob("*/children")
+    return [int(number) for path in lists for number in path.read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_killed_and_started_again(folder: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pattern = folder / "deep" / "**" / "clip2*.mkv"
@@ -73,8 +80,13 @@ def test_killed_and_started_again(folder: Path, ncodec: Run, tiny_model: Path, t
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        children = _children(process.pid)
+        assert children
         process.send_signal(signal.SIGKILL)
-    time.sleep(2)  # its worker notices and ends
+    deadline = time.monotonic() + 60
+    while workers := [child for child in children if Path(f"/proc/{child}").exists()]:
+        assert time.monotonic() < deadline, f"still running: {workers}"
+        time.sleep(0.1)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("clip*.nvc")}
     assert 3 <= len(before) < 10
     run = ncodec(*arguments, "--json")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,8 @@ def decode(
 def _run(inputs: tuple[str, ...], folder: Path, suffix: str, workers: int, as_json: bool, options: Any) -> int:
     from neurcodec.pipeline import batch
 
+    if options.threads is None and workers > 1:
+        options = replace(options, threads=max(1, (os.cpu_count() or 1) // workers))
     jobs = batch.plan(inputs, folder, suffix, options)
     table: Counter[str] = Counter()
     show: Callable[[batch.Event], None] = _json if as_json else _line

@@ -33,7 +33,9 @@ VIDEOS = {
 """Suffixes that make a file of a folder an input of `batch encode`."""
 
 _PAUSE = 0.5  # seconds between progress events of a job
+INTERRUPTED = 130  # exit code
 _events: Any = None  # in a worker: the queue to the main process
+_busy = False  # in a worker: is a job running?
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,10 @@ def _begin(events: Any) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """In a worker: end it, a running job after it has cleaned up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not _busy:
+        os._exit(INTERRUPTED)
     raise KeyboardInterrupt
 
 
@@ -150,6 +155,8 @@ def _event(kind: str, job: Job, **facts: object) -> Event:
 
 def _work(job: Job) -> None:
     """In a worker: do a job."""
+    global _busy
+    _busy = True
     try:
         if not job.options.overwrite and _whole(job):
             _events.put(_event("skipped", job))
@@ -160,6 +167,10 @@ def _work(job: Job) -> None:
         _events.put(_event("error", job, error=" ".join(str(error).split()), exit_code=error.exit_code))
     except OSError as error:
         _events.put(_event("error", job, error=f"{job.source}: {error}", exit_code=OutputError.exit_code))
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    finally:
+        _busy = False
 
 
 def _whole(job: Job) -> bool:

@@ -51,7 +51,7 @@ class _Chunk:
         """Bytes at a quality: measured, else from the nearest measured one, else from the model."""
         if self.gops:
             near = min(self.gops, key=lambda known: abs(known - quality))
-            return payload(self.gops[near]) * math.exp(self.slope * (quality - near))
+            return max(1, payload(self.gops[near])) * math.exp(self.slope * (quality - near))
         return math.exp(self.base + self.slope * quality)
 
     def wanted(self, share: float) -> float:
