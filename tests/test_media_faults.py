@@ -8,6 +8,7 @@ import os
 import struct
 import threading
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import numpy as np
 import pytest
 from media_clips import make_clip, picture, rewrite
 
-from neurcodec.container import Packet
-from neurcodec.errors import InputError, LimitError
-from neurcodec.media import Frame, VideoReader
+from neurcodec.container import Packet, StreamInfo, StreamKind
+from neurcodec.errors import InputError, LimitError, OutputError
+from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
 
 
 def frames_of(path: Path) -> tuple[list[Frame], list[str]]:
@@ -295,3 +296,33 @@ def test_a_read_error_in_the_middle_keeps_what_came_before(tmp_path: Path) -> No
         frames = list(reader)
         assert 0 < len(frames) < 40
         assert any("reading stopped early" in line for line in reader.warnings())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"disposition": 0xFFFFFFFF}, {"kind": StreamKind.DATA}, {"kind": StreamKind.SUBTITLE}, {"codec": "h264"},
+        {"codec": "nonsense"}, {"codec": ""}, {"channel_layout": "9999 channels"}, {"channel_layout": "\x00"},
+        {"sample_format": "?"}, {"sample_rate": 2**31 - 1}, {"sample_rate": 0}, {"bit_rate": 2**62},
+        {"frame_size": 2**31 - 1}, {"codec_tag": 2**32 - 1}, {"extradata": b"\xff" * 5000}, {"extradata": b""},
+        {"time_base": Fraction(2**31 - 1)}, {"time_base": Fraction(1, 2**31 - 1)}, {"metadata": {"\x01": "\x02" * 999}},
+        {"kind": StreamKind.ATTACHMENT}, {"kind": StreamKind.ATTACHMENT, "extradata": b""},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "mov"])
+def test_hostile_stream_descriptions(tmp_path: Path, change: dict[str, Any], suffix: str) -> None:
+    """What a forged .nvc file says of a copied stream ends in a video or in one OutputError."""
+    audio = StreamInfo(
+        StreamKind.AUDIO, "aac", Fraction(1, 48000), sample_rate=48000, channel_layout="stereo", sample_format="fltp",
+        frame_size=1024, extradata=b"\x11\x90",
+    )  # fmt: skip
+    info = VideoInfo(64, 48, Fraction(1, 25), Fraction(25), streams=(replace(audio, **change),))
+    times = (0, -(2**62) + 1, 2**62 - 1)
+    try:
+        with VideoWriter(tmp_path / f"out.{suffix}", info, "mpeg4" if suffix != "webm" else None) as writer:
+            writer.write(Frame(picture(64, 48, 0), 0, 1))
+            for time in times:
+                writer.write_packet(Packet(0, b"sound" * 9, time, time, 2**62 - 1))
+    except OutputError as error:
+        assert "\n" not in str(error)

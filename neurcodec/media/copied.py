@@ -22,6 +22,7 @@ USUAL_LAYOUTS = {
     f"{count} channels": layout
     for count, layout in enumerate(("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"), 1)
 }
+DISPOSITIONS = (1 << 31) - 1  # FFmpeg's are bits of a signed integer
 STAND_INS = {StreamKind.AUDIO: ("aac", "libopus"), StreamKind.SUBTITLE: ("ass", "mov_text", "webvtt")}
 
 
@@ -67,11 +68,13 @@ def supports(container: Any, info: StreamInfo) -> bool:
     """Tell whether the output format of `container` can hold the stream."""
     if info.kind == StreamKind.ATTACHMENT:
         return bool(container.format.name == "matroska")
+    if info.kind not in STAND_INS:
+        return False
     try:
         decoder = av.Codec(info.codec, "r")
     except UnknownCodecError:
         return False
-    return decoder.name in container.supported_codecs
+    return decoder.type == info.kind.name.lower() and decoder.name in container.supported_codecs
 
 
 def add(container: Any, info: StreamInfo) -> Any:
@@ -98,7 +101,7 @@ def add(container: Any, info: StreamInfo) -> Any:
         context.bit_rate = info.bit_rate
     context.time_base = info.time_base
     stream.time_base = info.time_base
-    stream.disposition = info.disposition
+    stream.disposition = info.disposition & DISPOSITIONS
     stream.metadata.update(info.metadata)
     return stream
 

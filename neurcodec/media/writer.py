@@ -114,7 +114,7 @@ class VideoWriter:
             yield self._sink
         except UnknownCodecError as error:
             raise OutputError(f"{self.name}: FFmpeg has no encoder named {error}") from None
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError, ValueError, OverflowError) as error:
             self.abort()
             reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise OutputError(f"{self.name}: cannot be written ({reason})") from None
