@@ -9,7 +9,7 @@
     ├── ModelError 8        a model is missing, damaged, or not the one that the file names
     ├── DeviceError 9       the device asked for is not there
     ├── DependencyError 10  an optional package or tool is not installed
-    ├── PartialError 11     the job ended, but not all of it could be done (salvage, batch)
+    ├── PartialError 11     the job ended, but not all of it could be done (salvage)
     └── TargetError 12      a rate or quality target cannot be reached
 
 Usage errors exit with 2 (click), Ctrl-C with 130.
