@@ -21,8 +21,10 @@ DISTORTION_PER_BIT = 0.134
 """Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""
 INTRA_WEIGHT, INTER_WEIGHT = 4.0, 1.3
 """What squared error in a frame counts, the frames that follow it included."""
-MOTION_WEIGHT = 0.3
+MOTION_WEIGHT = 0.35
 """Absolute luma difference, in quantiser steps, that one bit of motion is worth."""
+SPARSE_WEIGHT = 1.3
+"""How much more a bit must bring in an S frame, which no other frame refers to."""
 DEAD_ZONE = 0.17
 """How far above 1/2 the rounding threshold lies."""
 
@@ -66,7 +68,7 @@ def quantise(y: Tensor, worth: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Ten
 
 def motion_weight(quality: Tensor) -> float:
     """Absolute luma difference (0..255 per pixel, summed) that one bit of motion is worth, at a quality (1)."""
-    return float(MOTION_WEIGHT * quantiser_step(quality) / patience(quality).sqrt())
+    return float(MOTION_WEIGHT * quantiser_step(quality) / patience(quality) ** 1.7)
 
 
 def patience(quality: Tensor) -> Tensor:
@@ -164,7 +166,7 @@ class ChunkEncoder:
 
     def sparse(self, picture: Tensor, share: float) -> FrameLatents:
         """Code an S frame, `share` of the way between the last two backbones."""
-        field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, self.weight)
+        field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, SPARSE_WEIGHT * self.weight)
         return FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
 
 
