@@ -166,7 +166,8 @@ class ChunkEncoder:
 
     def sparse(self, picture: Tensor, share: float) -> FrameLatents:
         """Code an S frame, `share` of the way between the last two backbones."""
-        field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, SPARSE_WEIGHT * self.weight)
+        weight = SPARSE_WEIGHT * self.weight
+        field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, weight)
         return FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
 
 
