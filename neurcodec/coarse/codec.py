@@ -25,6 +25,8 @@ MOTION_WEIGHT = 0.35
 """Absolute luma difference, in quantiser steps, that one bit of motion is worth."""
 SPARSE_WEIGHT = 1.3
 """How much more a bit must bring in an S frame, which no other frame refers to."""
+INTRA_OFFSET = 10
+"""How much higher the quality of an I frame is than its chunk's (at most 63): all that stands still refers to it."""
 DEAD_ZONE = 0.17
 """How far above 1/2 the rounding threshold lies."""
 
@@ -104,6 +106,7 @@ class Backbone:
     def __init__(self, model: CoarseCodec, quality: int, device: torch.device) -> None:
         self.model = model
         self.quality = torch.tensor([float(quality)], device=device)
+        self.intra_quality = torch.tensor([float(min(63, quality + INTRA_OFFSET))], device=device)
         self.picture = torch.zeros(0, device=device)
         self.features = torch.zeros(0, device=device)
 
@@ -117,7 +120,7 @@ class Backbone:
         latents = torch.from_numpy(y.astype(np.float32))[None].to(self.quality.device)
         if kind is FrameType.I:
             grey = latents.new_full((1, 3, y.shape[1] * BLOCK, y.shape[2] * BLOCK), 0.5)
-            picture, self.features = self.model.intra.synthesise(latents, grey, None, self.quality)
+            picture, self.features = self.model.intra.synthesise(latents, grey, None, self.intra_quality)
         else:
             if motion is None:
                 raise ValueError("a P frame has motion")
@@ -151,14 +154,14 @@ class ChunkEncoder:
         """Code an I or P frame (1, 3, H, W) and make it the reference."""
         state = self.state
         if kind is FrameType.I:
-            transform, planes = self.model.intra, None
-            y = transform.analyse(picture, torch.full_like(picture, 0.5), state.quality)
+            transform, quality, planes = self.model.intra, state.intra_quality, None
+            y = transform.analyse(picture, torch.full_like(picture, 0.5), quality)
         else:
+            transform, quality = self.model.inter, state.quality
             self.motion = search_backbone(to_luma(picture), self.after, self.motion, self.weight)
-            transform = self.model.inter
-            y = transform.analyse(picture, state.predict(self.motion)[0], state.quality)
+            y = transform.analyse(picture, state.predict(self.motion)[0], quality)
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
-        classes, rounded = quantise(y, latent_worth(transform, state.quality), self.cuts)
+        classes, rounded = quantise(y, latent_worth(transform, quality), self.cuts)
         latents = rounded[0].cpu().numpy().astype(np.int16)
         state.decode(kind, latents, None if planes is None else self.motion)
         self.before, self.after = self.after, to_luma(state.picture)
