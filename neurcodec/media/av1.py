@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,17 +19,17 @@ from neurcodec.media.colour import BT709, Converter
 MAX_PIXELS = 1 << 28
 MIN_SIDE, MAX_SIDE = 64, 16384
 TEMPORAL_DELIMITER = b"\x12\x00"
+TUNING = "tune=0:sharpness=3:ac-bias=1.0:enable-variance-boost=1:variance-boost-strength=1"
+"""Keeps texture rather than the squared error: the generator restores it better (docs/decisions/0014)."""
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT-AV1 writes its banner to stderr otherwise
 
 
-def encode_gop(
-    frames: NDArray[np.uint8], crf: int, preset: int = 8, options: Mapping[str, str] | None = None
-) -> list[bytes]:
+def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: int = 0) -> list[bytes]:
     """Encode uint8 RGB frames (frames, height, width, 3) as one closed GOP; return its packets in decoding order.
 
-    `crf` is 1..63, `preset` 0 (slow) to 13; `options` are more libsvtav1 options, `svtav1-params` among them. Temporal
-    delimiters (2 bytes a packet) are left out: the packet boundaries say the same. Sides must be 64 to 16384.
+    `crf` is 1..63, `preset` 0 (slow) to 13; `threads` 0 is one per core. Temporal delimiters (2 bytes a packet) are left
+    out: the packet boundaries say the same. Sides must be 64 to 16384.
     """
     count, height, width, _ = frames.shape
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
@@ -38,7 +38,7 @@ def encode_gop(
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     encoder.gop_size = count
-    encoder.options = {"crf": str(crf), "preset": str(preset), **(options or {})}
+    encoder.options = {"crf": str(crf), "preset": str(preset), "svtav1-params": f"{TUNING}:lp={threads}"}
     converter = Converter(BT709, ColorRange.LIMITED, height)
     packets: list[Any] = []
     for number, rgb in enumerate(frames):

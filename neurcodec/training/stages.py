@@ -119,7 +119,8 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
     model = Generator().to(place.device, memory_format=torch.channels_last)
-    folders = [place.runs / name for name in ("pairs", "native") if (place.runs / name / "index.json").exists()]
+    shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
+    folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
 
 
