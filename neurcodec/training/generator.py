@@ -117,7 +117,7 @@ def upscaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     """A base frame (h, w, 3) at its source's size; a larger coarse frame is left for the crop."""
     if frame.shape[0] >= height and frame.shape[1] >= width:
         return frame
-    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
@@ -159,7 +159,9 @@ class GeneratorStage:
         return value, {"l1": float(l1.detach()), "lpips": float(lpips.detach()), "psnr": float(psnr)}
 
 
-def train(model: Generator, pairs: Mapping[Path, float], weights: Path, folder: Path, config: GeneratorConfig) -> Trainer:
+def train(
+    model: Generator, pairs: Mapping[Path, float], weights: Path, folder: Path, config: GeneratorConfig
+) -> Trainer:
     """Run the stage in `folder` (resuming), with the metric weights below `weights`."""
     torch.manual_seed(config.seed)
     trainer = Trainer(model, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
