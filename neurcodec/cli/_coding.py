@@ -12,7 +12,7 @@ from neurcodec.cli import _common, _span
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.container import Profile
-from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, DecodeOptions, EncodeOptions
+from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, DecodeOptions, EncodeOptions
 
 _ENCODE = (
     click.option("-q", "--quality", type=click.IntRange(0, MAX_QUALITY),
@@ -22,6 +22,8 @@ _ENCODE = (
                  help="Rate of the whole file."),
     click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
                  help="native: our latents only; layered: restores a degraded AV1 base layer."),
+    click.option("--preset", type=click.Choice(list(PRESETS)), default=EncodeOptions.preset, show_default=True,
+                 help="Speed of encoding against size, for the layered profile (docs/targets.md)."),
     click.option("--gop", type=click.FloatRange(0.04, 60), default=5.0, show_default=True, metavar="SECONDS",
                  help="Longest chunk: the unit of seeking and of damage."),
     click.option("--backbone-interval", type=click.Choice(["auto", "1", "2", "3", "4"]), default="auto",
@@ -76,7 +78,7 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     interval = choices["backbone_interval"]
     return EncodeOptions(
         profile=Profile[choices["profile"].upper()], quality=EncodeOptions.quality if quality is None else quality,
-        target_size=size, target_kbps=kbps, model=choices["model"], device=choices["device"],
+        target_size=size, target_kbps=kbps, preset=choices["preset"], model=choices["model"], device=choices["device"],
         gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
         backbone_interval=None if interval == "auto" else int(interval), audio=not choices["no_audio"],
         resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],

@@ -48,6 +48,7 @@ def encode_file(
         from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
         native = profiles.codec(options.profile, model, options.device, options.threads)
+        native.settings = options
         codec = _rated(source, native, options, progress) if options.rated else native
         if target == pipes.STANDARD:
             with pipes.standard_output() as output:

@@ -1,7 +1,8 @@
 """The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.1).
 
-The base is the chunk's frames at 1/scale of their size, one closed AV1 GOP. The quality index chooses the scale and the
-quantiser: the largest picture whose quantiser range still holds the index's rate.
+The base is the chunk's frames, or every n-th of them, at 1/scale of their size, one closed AV1 GOP. The quality index
+chooses the scale and the quantiser: the largest picture whose quantiser range still holds the index's rate. Frames that
+the base skips are filled, and base frames may carry detail (`filling`).
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ import torch.nn.functional as F
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.container import BaseLayer, FrameType, Gop, Header, Limits, Substream
+from neurcodec.container import BaseLayer, FrameType, Gop, Header, Limits, Substream, frame_types
 from neurcodec.container.schema import Cursor, pack_uvar
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import bitplane, layered
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
 from neurcodec.generator.restore import restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.pipeline.filling import code, rebuild
+from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
+from neurcodec.pipeline.options import PRESETS
 
 Frames = npt.NDArray[np.uint8]
 
-PRESET = 4
 SCALES = (1, 2, 3)
+RATE_DIVISOR = 1
+"""By default all frames are in the base (docs/decisions/0010)."""
 MAX_CRF = 63
 
 
@@ -70,13 +75,13 @@ def unpack(data: bytes) -> list[bytes]:
     return packets
 
 
-def encode_base(rgb: Frames, scale: int, quantiser: int) -> Base:
-    """Code frames uint8 (T, H, W, 3) as a base at 1/scale."""
+def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> Base:
+    """Code frames uint8 (T, H, W, 3) as a base at 1/scale with a preset of SVT-AV1."""
     small = rgb
     width, height = base_size(rgb.shape[2], rgb.shape[1], scale)
     if (height, width) != rgb.shape[1:3]:
         small = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in rgb])
-    return Base(scale, quantiser, encode_gop(small, quantiser, PRESET))
+    return Base(scale, quantiser, encode_gop(small, quantiser, preset))
 
 
 def base_frames(decoded: Frames, height: int, width: int, features: int, device: torch.device) -> Iterator[CoarseFrame]:
@@ -91,12 +96,22 @@ def base_frames(decoded: Frames, height: int, width: int, features: int, device:
         yield CoarseFrame(FrameType.I, picture, empty)
 
 
+def kind(frame: FrameLatents) -> FrameKind:
+    """What the generator is told about a frame of a chunk with a base layer."""
+    if frame.type is FrameType.S:
+        return FrameKind.FILLED
+    return FrameKind.BASE if frame.y is None else FrameKind(frame.type)
+
+
 class LayeredCodec(NativeCodec):
     """A model's networks used for the layered profile."""
 
     def encode(self, rgb: Frames, pts: tuple[int, ...], last_duration: int, quality: int, interval: int) -> Gop:
-        """Code frames uint8 (T, H, W, 3) as one closed GOP with an AV1 base."""
-        base = self.choose(rgb, quality)
+        """Code frames uint8 (T, H, W, 3) as one closed GOP with an AV1 base; `interval` is for native chunks only."""
+        divisor = self.settings.backbone_interval or RATE_DIVISOR
+        types = frame_types(len(rgb), divisor)
+        base = self.choose(rgb[[kind is not FrameType.S for kind in types]] if divisor > 1 else rgb, quality)
+        latents, streams = self.additions(rgb, types, base, quality)
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -104,32 +119,54 @@ class LayeredCodec(NativeCodec):
             pts=pts,
             last_duration=last_duration,
             quality=quality,
-            backbone_interval=interval,
-            substreams={Substream.BASE: pack(base.packets)},
-            latents_digest=bitplane.digest([]),
-            base=BaseLayer(base.scale, 1, base.crf),
+            backbone_interval=divisor,
+            substreams={Substream.BASE: pack(base.packets), **streams},
+            latents_digest=bitplane.digest(latents),
+            base=BaseLayer(base.scale, divisor, base.crf),
         )
 
     def choose(self, rgb: Frames, quality: int) -> Base:
         """The base for a quality index: the largest picture whose quantiser reaches the quality's slope."""
         usable = [scale for scale in SCALES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
         scale = next((scale for scale in usable if crf(quality, scale) <= MAX_CRF), usable[-1])
-        return encode_base(rgb, scale, min(MAX_CRF, max(1, crf(quality, scale))))
+        quantiser = min(MAX_CRF, max(1, crf(quality, scale)))
+        return encode_base(rgb, scale, quantiser, PRESETS[self.settings.preset])
+
+    def additions(
+        self, rgb: Frames, types: Sequence[FrameType], base: Base, quality: int
+    ) -> tuple[list[FrameLatents], dict[Substream, bytes]]:
+        """Motion of filled frames and detail latents of base frames, and their substreams."""
+        height, width = rgb.shape[1:3]
+        detail = self.settings.detail
+        if not detail and FrameType.S not in types:
+            return [], {}
+        frames = self.bases(base.packets, types, base.scale, height, width)
+        wanted = layered.detailed(types, detail)
+        latents = code(self._coarse, self.entropy.cuts, rgb, types, frames, quality, wanted)
+        return latents, layered.encode(self.entropy, latents, grid(width, height), quality, detail)
+
+    def bases(
+        self, packets: Sequence[bytes], types: Sequence[FrameType], scale: int, height: int, width: int
+    ) -> Iterator[CoarseFrame]:
+        """The decoded base frames of a chunk of these types, enlarged to height x width."""
+        count = sum(kind is not FrameType.S for kind in types)
+        decoded = decode_gop(packets, count, *base_size(width, height, scale))
+        return base_frames(decoded, height, width, self.features, self.device)
 
     def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[Frames]:
         """The pictures uint8 (H, W, 3) of a chunk."""
         if gop.base is None:
             raise DamageError(f"the chunk of frames from {gop.first_frame} on has no base layer")
         packets = unpack(gop.substreams.get(Substream.BASE, b""))
-        width, height = base_size(header.width, header.height, gop.base.scale)
-        decoded = decode_gop(packets, gop.frames, width, height)
-        frames = base_frames(decoded, header.height, header.width, self.features, self.device)
+        types = [frame.type for frame in latents]
+        bases = self.bases(packets, types, gop.base.scale, header.height, header.width)
+        frames = rebuild(self._coarse, latents, bases, gop.quality)
         if self._generator is None:
             for frame in frames:
                 yield to_rgb(frame.picture, header.height, header.width)
             return
-        kinds = [FrameKind.BASE] * gop.frames
         quality = MAX_CRF - gop.base.quantiser
+        kinds = [kind(frame) for frame in latents]
         yield from restore(
             self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale)
         )

@@ -23,6 +23,7 @@ from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
 from neurcodec.pipeline.device import choose, limit_threads
 from neurcodec.pipeline.models import Model
+from neurcodec.pipeline.options import EncodeOptions
 
 Network = TypeVar("Network", bound=ModelMixin)
 
@@ -30,7 +31,8 @@ Network = TypeVar("Network", bound=ModelMixin)
 class NativeCodec:
     """A model's networks on one device; `diffusion` loads the generator too.
 
-    `tick`, when set, is called for every frame that `encode` has coded.
+    `tick`, when set, is called for every frame that `encode` has coded. `settings`: the options of the file that is
+    being encoded, for what `encode` is not told.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class NativeCodec:
         self.device = choose(device_name)
         self.model = model
         self.tick: Callable[[], None] | None = None
+        self.settings = EncodeOptions()
         self.entropy = EntropyModel.load(model.entropy_path)
         self._coarse = load_network(CoarseCodec, model.folder / "coarse", self.device)
         self.features = int(self._coarse.config.features)

@@ -11,6 +11,8 @@ from neurcodec.pipeline.span import Span
 
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63
+PRESETS = {"slow": 1, "medium": 2, "fast": 6}
+"""Speed against size: the preset of SVT-AV1 that codes the layered profile's base."""
 
 
 @dataclass(frozen=True)
@@ -18,26 +20,30 @@ class EncodeOptions:
     """How to encode.
 
     profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. target_size, target_kbps: bytes, or
-    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. gop_seconds: the longest chunk.
-    backbone_interval: 1 to 4, None measures the motion of each chunk. audio: copy sound and subtitles. resume: keep
-    what is done when the job stops, and go on from what an earlier one kept; not with a rate target. threads: CPU
-    threads, None leaves them to torch.
+    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. preset: one of PRESETS (native
+    has one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each
+    chunk. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go on from what an earlier
+    one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
     """
 
     profile: Profile = Profile.NATIVE
     quality: int = 32
     target_size: int | None = None
     target_kbps: float | None = None
+    preset: str = "medium"
     model: str = DEFAULT_MODEL
     device: str = "auto"
     gop_seconds: Fraction = Fraction(5)
     backbone_interval: int | None = None
+    detail: int = 0
     audio: bool = True
     resume: bool = False
     overwrite: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
         if self.rated and self.resume:
             raise ValueError("a rate target and resume exclude each other")
 
