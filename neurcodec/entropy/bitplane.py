@@ -173,22 +173,20 @@ class ChunkCoder:
         """Code one frame; `distance` frames after the backbone before it, `span` between its two backbones."""
         if kind is FrameType.S:
             return self.sparse_frame(distance, span, given)
-        motion = None
-        if kind is FrameType.P:
-            context = np.concatenate(
-                [self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)]
-            )
-            planes = None
-            if given is not None and given.motion is not None:
-                planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
-            mode, self.motion = self.coders[Substream.MOTION].code(
-                "motion_p", context, np.array([2]), MOTION_LIMIT, planes
-            )
-            self.sparse = np.zeros_like(self.sparse)
-            motion = np.concatenate([mode[None], self.motion]).astype(np.int16)
+        motion = self.backbone_motion(distance, given) if kind is FrameType.P else None
         self.latents = self.backbone_latents(kind, given)
         classes, y = self.latents
         return FrameLatents(kind, motion, classes.astype(np.uint8), y.astype(np.int16))
+
+    def backbone_motion(self, distance: int, given: FrameLatents | None) -> NDArray[np.int16]:
+        """Code the motion (3, h, w) of a P frame, given that of the backbone before it."""
+        context = np.concatenate([self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)])
+        planes = None
+        if given is not None and given.motion is not None:
+            planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
+        mode, self.motion = self.coders[Substream.MOTION].code("motion_p", context, np.array([2]), MOTION_LIMIT, planes)
+        self.sparse = np.zeros_like(self.sparse)
+        return np.concatenate([mode[None], self.motion]).astype(np.int16)
 
     def backbone_latents(self, kind: FrameType, given: FrameLatents | None) -> Planes:
         """Code the latents of an I or P frame."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neurcodec.container import Gop, Header
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import bitplane, layered
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
@@ -18,15 +18,18 @@ def grid(width: int, height: int) -> tuple[int, int]:
 
 
 def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
-    """The integers of every frame, none where a base layer stands for them.
+    """The integers of every frame; beside a base layer most frames have none.
 
     DamageError says which chunk does not decode to what was encoded.
     """
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
         size = grid(header.width, header.height)
-        frames = 0 if gop.base else gop.frames
-        latents = bitplane.decode(model, gop.substreams, frames, gop.backbone_interval, size, gop.quality)
+        if gop.base:
+            divisor = gop.base.rate_divisor
+            latents = layered.decode(model, gop.substreams, gop.frames, divisor, size, gop.quality)
+        else:
+            latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
     except DamageError as error:
         raise DamageError(f"{place}: {error}") from None
     if bitplane.digest(latents) != gop.latents_digest:
