@@ -6,13 +6,16 @@ from pathlib import Path
 
 import click
 
-STAGES = ("pairs", "coarse", "priors", "native", "generator", "export")
+STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "export")
 
 
 @click.command()
 @click.argument("stage", type=click.Choice(STAGES))
 @click.option(
-    "--data", multiple=True, type=click.Path(path_type=Path, exists=True), help="Folder of clips or pictures (pairs)."
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder of clips or pictures (pairs, captions).",
 )
 @click.option(
     "--runs",
@@ -42,13 +45,16 @@ def command(
     device: str,
     threads: int,
 ) -> None:
-    """Run one training STAGE: pairs, coarse, priors, native, generator, export - in this order.
+    """Run one training STAGE: pairs, coarse, priors, native, captions, generator, export - in this order.
+
+    Stage captions may be left out. It reads what the clips show from the table SOURCES.md beside their folder.
 
     \b
     ncodec train pairs --data clips/ --data photos/
     ncodec train coarse --config minutes=60
     ncodec train priors
     ncodec train native
+    ncodec train captions --data clips/
     ncodec train generator --weights weights/ --config minutes=120
     ncodec train export --out models/default
     """

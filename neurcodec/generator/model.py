@@ -5,7 +5,8 @@ A convolutional U-Net at 1/4, 1/8 and 1/16 resolution predicts x0 as coarse + re
 the noise sample of the last timestep. From the papers: the Frame Type Embedder (Diff-SIT), Contextual Semantic
 Guidance: tokens of the codec's feature buffer in cross-attention, and Temporal Consistency Guidance: a diffusion
 buffer of the previous frame's features behind a zero-initialised branch (S2VC). Frames of a group are refined
-jointly (Diff-SIT, ODFTE): every temporal branch sees the frame before and the frame after.
+jointly (Diff-SIT, ODFTE): every temporal branch sees the frame before and the frame after. From DiSCo: an optional
+caption, whose tokens join the semantic ones, and an optional sketch; weights without their branches ignore both.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+from neurcodec.generator.text import TextEncoder
 
 STRIDE = 16
 """Pictures are padded to multiples of this."""
@@ -37,16 +40,33 @@ class Condition(NamedTuple):
     """What the decoder knows about the N frames of a call.
 
     kind: int64 (N,), values of `FrameKind`. quality: float32 (N,), 0..63 (for a base frame 63 - CRF).
-    scale: float32 (N,), how many times smaller the base was coded; 1 for native frames.
+    scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. text: of every group, int64
+    (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. None where no
+    group has one.
     """
 
     kind: Tensor
     quality: Tensor
     scale: Tensor
+    text: Tensor | None = None
+    sketch: Tensor | None = None
 
 
 State = tuple[Tensor, ...]
 """The diffusion buffer: the last frame's features at each temporal branch, (groups, C, h, w)."""
+
+
+SKETCH_AGE = 16
+"""After so many frames a sketch counts half."""
+
+
+def fill_sketch(edges: Tensor, age: Tensor) -> Tensor:
+    """Forward-fill edge maps, bool (N, h, w), to frames `age` (N,) frames later: float32 (N, 1, h, w).
+
+    An edge is 1 and its absence -1 where the map was made, and both fade with age; 0 is no sketch at all.
+    """
+    strength = SKETCH_AGE / (SKETCH_AGE + age.float())
+    return (edges.float() * 2 - 1)[:, None] * strength[:, None, None, None]
 
 
 def zero(module: nn.Module) -> nn.Module:
@@ -80,7 +100,7 @@ class ResBlock(nn.Module):
 
 
 class SemanticAttention(nn.Module):
-    """Contextual Semantic Guidance: cross-attention from 1/16 features to tokens of the codec's features."""
+    """Contextual Semantic Guidance: cross-attention from 1/16 features to tokens of codec features and caption."""
 
     def __init__(self, channels: int, token_channels: int, heads: int) -> None:
         super().__init__()
@@ -89,12 +109,14 @@ class SemanticAttention(nn.Module):
         self.key_value = nn.Linear(token_channels, 2 * channels)
         self.out = zero(nn.Linear(channels, channels))
 
-    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """x (N, C, h, w), tokens (N, T, token_channels); mask (N, T): which tokens are there, None for all."""
         n, c, h, w = x.shape
         query = self.query(x.flatten(2).transpose(1, 2)).view(n, h * w, self.heads, -1).transpose(1, 2)
         key_value = self.key_value(tokens).view(n, -1, 2, self.heads, c // self.heads)
         key, value = key_value.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(n, h * w, c)
+        there = None if mask is None else mask[:, None, None]
+        mixed = F.scaled_dot_product_attention(query, key, value, there).transpose(1, 2).reshape(n, h * w, c)
         return x + self.out(mixed).transpose(1, 2).view(n, c, h, w)
 
 
@@ -120,7 +142,10 @@ class TemporalBranch(nn.Module):
 
 
 class Generator(ModelMixin, ConfigMixin):
-    """The generator. `widths` and `blocks` are those of the 1/4, 1/8 and 1/16 levels."""
+    """The generator. `widths` and `blocks` are those of the 1/4, 1/8 and 1/16 levels.
+
+    caption, sketch: whether it has the branches for them.
+    """
 
     @register_to_config
     def __init__(
@@ -131,6 +156,8 @@ class Generator(ModelMixin, ConfigMixin):
         token_channels: int = 128,
         embedding: int = 128,
         heads: int = 4,
+        caption: bool = False,
+        sketch: bool = False,
     ) -> None:
         super().__init__()
         quarter, eighth, sixteenth = widths
@@ -155,6 +182,8 @@ class Generator(ModelMixin, ConfigMixin):
         self.up1 = nn.Conv2d(eighth, 4 * quarter, 1)
         self.decode2, self.decode1 = stack(eighth, blocks[1]), stack(quarter, blocks[0] + 1)
         self.tail = zero(nn.Conv2d(quarter, 48, 3, padding=1))
+        self.text = TextEncoder(token_channels, token_channels) if caption else None
+        self.edges = zero(nn.Conv2d(1, eighth, 3, padding=1, bias=False)) if sketch else None
 
     def forward(
         self,
@@ -173,23 +202,16 @@ class Generator(ModelMixin, ConfigMixin):
         feature buffer (N, feature_channels, H/8, W/8). state: the diffusion buffer of the group before.
         Returns x0 (N, 3, H, W) in about 0..1 and the new diffusion buffer.
         """
-        embedding = self.embed(
-            torch.cat(
-                [
-                    sinusoid(timestep / 1000, 32),
-                    sinusoid(condition.quality / 64, 32) + sinusoid(condition.scale / 8, 32).roll(1, 1),
-                    self.kind(condition.kind),
-                ],
-                1,
-            )
-        )
+        embedding = self.embedding(timestep, condition)
         x1 = self.head(F.pixel_unshuffle(torch.cat([coarse - 0.5, noisy], 1), 4))
         for block in self.encode1:
             x1 = block(x1, embedding)
         x2 = self.down1(x1) + self.features(features)
+        if self.edges is not None and condition.sketch is not None:
+            x2 = x2 + self.edges(condition.sketch)
         for block in self.encode2:
             x2 = block(x2, embedding)
-        x3 = self.attention(self.down2(x2), self.tokens(features).flatten(2).transpose(1, 2))
+        x3 = self.attention(self.down2(x2), *self.guidance(features, condition.text, frames))
         x3, last3 = self.temporal2(x3, frames, state[0] if state else None)
         for block in self.middle:
             x3 = block(x3, embedding)
@@ -201,3 +223,20 @@ class Generator(ModelMixin, ConfigMixin):
         for block in self.decode1:
             x1 = block(x1, embedding)
         return coarse + F.pixel_shuffle(self.tail(x1), 4), (last3, last2)
+
+    def embedding(self, timestep: Tensor, condition: Condition) -> Tensor:
+        """What every block is told about its frame: timestep, quality, scale and kind."""
+        numbers = sinusoid(condition.quality / 64, 32) + sinusoid(condition.scale / 8, 32).roll(1, 1)
+        embedding: Tensor = self.embed(
+            torch.cat([sinusoid(timestep / 1000, 32), numbers, self.kind(condition.kind)], 1)
+        )
+        return embedding
+
+    def guidance(self, features: Tensor, text: Tensor | None, frames: int) -> tuple[Tensor, Tensor | None]:
+        """The tokens of N frames' features, behind them those of their group's caption, and which are there."""
+        tokens = self.tokens(features).flatten(2).transpose(1, 2)
+        if self.text is None or text is None:
+            return tokens, None
+        words, there = (part.repeat_interleave(frames, 0) for part in self.text(text))
+        always = there.new_ones(tokens.shape[:2])
+        return torch.cat([tokens, words.to(tokens.dtype)], 1), torch.cat([always, there], 1)

@@ -7,12 +7,14 @@ from itertools import islice
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.generator.diffusion import scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator, State
+from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch
+from neurcodec.generator.text import tokenize
 
 GROUP = 4
 """Frames refined jointly; groups are counted from the chunk's first frame."""
@@ -58,14 +60,18 @@ def restore(
     width: int,
     kinds: Iterable[FrameKind] | None = None,
     scale: float = 1.0,
+    caption: str = "",
+    sketch: NDArray[np.bool_] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
-    quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
+    quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer. caption,
+    sketch: of the chunk, the edges bool (ceil(height / 8), ceil(width / 8)) of its first frame.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None
     state: State | None = None
+    first = 0
     while group := list(islice(source, GROUP)):
         device = group[0].picture.device
         names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
@@ -73,7 +79,19 @@ def restore(
             torch.tensor([int(name) for name in names], device=device),
             torch.full((len(group),), float(quality), device=device),
             torch.full((len(group),), float(scale), device=device),
+            tokenize([caption]).to(device) if caption else None,
+            None if sketch is None else held(sketch, group, first),
         )
         pictures, state = refine(generator, group, condition, state)
+        first += len(group)
         for picture in pictures:
             yield to_rgb(picture[None], height, width)
+
+
+def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Tensor:
+    """The sketch of a chunk forward-filled to a group whose first frame has this number: (N, 1, H/8, W/8)."""
+    picture = group[0].picture
+    ages = torch.arange(first, first + len(group), device=picture.device)
+    edges = torch.from_numpy(sketch).to(picture.device).expand(len(group), -1, -1)
+    rows, columns = picture.shape[2] // 8 - sketch.shape[0], picture.shape[3] // 8 - sketch.shape[1]
+    return F.pad(fill_sketch(edges, ages), (0, columns, 0, rows))

@@ -2,7 +2,8 @@
 
 Phase one (the first `denoise_steps`) pretrains it as a compression-conditioned denoiser over all noise levels
 (CoD-Lite's finding); then the timestep is fixed at the last one and the loss is 2 L1 + LPIPS. With `frames` above 1
-the groups are short clips, so that the temporal branches train (cascaded training).
+the groups are short clips, so that the temporal branches train (cascaded training). Some clips have a caption or a
+sketch (`training.captions`), so that the generator works with and without.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from torch import Tensor
 from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator
+from neurcodec.generator.text import tokenize
+from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
 
 
@@ -29,7 +32,7 @@ class GeneratorConfig:
     """Settings of the stage. size: crop side in pixels (a multiple of 16). batch: clips per step.
 
     native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile (about a
-    fifth faster on the CPU; it needs a C++ compiler).
+    fifth faster on the CPU; it needs a C++ compiler). captions, sketches: share of the clips with theirs.
     """
 
     steps: int = 20000
@@ -41,6 +44,8 @@ class GeneratorConfig:
     lpips_weight: float = 1.0
     native: float = 0.5
     compile: int = 0
+    captions: float = 0.5
+    sketches: float = 0.25
     seed: int = 1
     minutes: float = 1e9
 
@@ -64,9 +69,9 @@ class PairSampler:
     folders: each with its share of the draws; in it, clips are drawn by their number of frames up to 12.
     """
 
-    def __init__(self, folders: Mapping[Path, float], feature_channels: int, seed: int) -> None:
+    def __init__(self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, seed: int) -> None:
         self.random = np.random.default_rng(seed)
-        self.feature_channels = feature_channels
+        self.feature_channels, self.side = feature_channels, side
         self.entries = []
         weights = []
         for folder, part in folders.items():
@@ -80,6 +85,7 @@ class PairSampler:
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
         """Draw a batch; a clip shorter than `frames` is held on its last frame."""
         sources, coarse, features, conditions = [], [], [], []
+        captions, sketches = [], []
         for pick in self.random.choice(len(self.entries), clips, p=self.weights):
             folder, entry = self.entries[pick]
             base = entry["bases"][self.random.integers(len(entry["bases"]))]
@@ -90,6 +96,8 @@ class PairSampler:
             at = (slice(top, top + size), slice(left, left + size))
             source = np.load(folder / entry["file"], mmap_mode="r")
             degraded = np.load(folder / base["file"], mmap_mode="r")
+            captions.append(self.side.caption(self.random, entry["file"]))
+            sketches.append(self.side.sketch(self.random, source, numbers, at, flip))
             for number in numbers:
                 shown = upscaled(degraded[number], entry["height"], entry["width"])
                 sources.append(source[number][at][:, ::flip])
@@ -102,7 +110,9 @@ class PairSampler:
             to_tensor(np.stack(sources), device),
             to_tensor(np.stack(coarse), device),
             torch.from_numpy(np.stack(features).astype(np.float32)).to(device),
-            Condition(kinds, quality.float(), scale.float()),
+            Condition(
+                kinds, quality.float(), scale.float(), tokenize(captions).to(device), torch.cat(sketches).to(device)
+            ),
         )
 
     def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
@@ -167,8 +177,7 @@ def train(
     trainer = Trainer(model, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))
     trainer.resume()
     lpips = LPIPS.load(weights / "lpips").to(next(model.parameters()).device)
-    stage = GeneratorStage(
-        model, PairSampler(pairs, model.config.feature_channels, config.seed + trainer.step), lpips, config
-    )
-    trainer.run(stage.loss)
+    side = SideStreams.load(folder.parent / "captions.json", config.captions, config.sketches)
+    sampler = PairSampler(pairs, model.config.feature_channels, side, config.seed + trainer.step)
+    trainer.run(GeneratorStage(model, sampler, lpips, config).loss)
     return trainer

@@ -4,6 +4,7 @@ runs/pairs      sources and AV1 bases          (stage pairs)
 runs/coarse     in-loop codec                  (stage coarse)
 runs/priors     the four priors                (stage priors)
 runs/native     native pairs                   (stage native)
+runs/captions.json  what the clips show        (stage captions, optional)
 runs/generator  the generator                  (stage generator)
 """
 
@@ -22,7 +23,7 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
-from neurcodec.training import coarse, generator, native, pairs, priors
+from neurcodec.training import captions, coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, latent_priors, model_card, motion_priors, write_model
 from neurcodec.training.loop import Schedule, Trainer
 
@@ -112,13 +113,20 @@ def run_native(place: Place, settings: Mapping[str, str]) -> None:
     native.make_native_pairs(codec.to(place.device), entropy.cuts, place.runs / "pairs", place.runs / "native", config)
 
 
+def run_captions(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage captions."""
+    if not place.data:
+        raise InputError("stage captions needs --data FOLDER, with SOURCES.md beside it")
+    captions.write_captions(place.data, place.runs / "captions.json")
+
+
 def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     """Stage generator: on base pairs, and native pairs when stage native ran."""
     if place.weights is None:
         raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
-    model = Generator().to(place.device, memory_format=torch.channels_last)
+    model = Generator(caption=True, sketch=True).to(place.device, memory_format=torch.channels_last)
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
@@ -127,7 +135,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
     """Stage export: the averaged weights of all runs, as a model folder with its card."""
     codec, _, entropy = trained_codec(place.runs)
-    model = Generator()
+    model = Generator(caption=True, sketch=True)
     load_run(model, place.runs / "generator")
     write_model(place.out, codec, model, entropy)
     (place.out / "MODEL_CARD.md").write_text(model_card(place.runs, place.out, settings))
@@ -138,6 +146,7 @@ STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
     "coarse": run_coarse,
     "priors": run_priors,
     "native": run_native,
+    "captions": run_captions,
     "generator": run_generator,
     "export": run_export,
 }

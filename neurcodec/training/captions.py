@@ -1,0 +1,101 @@
+"""Stage `captions` and what the generator's clips get of the side streams: captions and sketches, mostly dropped out.
+
+Captions come from a table SOURCES.md beside the data folders: below a heading `## NAME/` the rows of the clips in
+folder NAME, with the columns `file` and `what it shows`. `captions.json` maps a clip's name in `training.pairs` to its
+caption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurcodec.errors import InputError
+from neurcodec.generator.model import fill_sketch
+from neurcodec.media.edges import CELL, edges
+
+TABLE = "SOURCES.md"
+FILE, CAPTION = "file", "what it shows"
+
+
+def table_captions(text: str) -> Iterator[tuple[str, str]]:
+    """Pairs of name (FOLDER-STEM) and caption from a table; a remark behind " - " or ";" is left out."""
+    folder = ""
+    columns: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("## "):
+            folder, columns = line[3:].split("/")[0].strip(), []
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            continue
+        if FILE in cells:
+            columns = cells
+        elif CAPTION in columns and len(cells) == len(columns):
+            row = dict(zip(columns, cells, strict=True))
+            caption = row[CAPTION].split(" - ")[0].split(";")[0].strip()
+            if caption.strip("-"):
+                yield f"{folder}-{Path(row[FILE]).stem}", caption
+
+
+def write_captions(data: Iterable[Path], target: Path) -> int:
+    """Write the captions of the clips in the folders `data`; returns how many. InputError where there is no table."""
+    found: dict[str, str] = {}
+    for folder in data:
+        table = folder.resolve().parent / TABLE
+        if not table.is_file():
+            raise InputError(f"{table}: no such table; it says what the clips of {folder} show (docs/training.md)")
+        named = dict(table_captions(table.read_text(encoding="utf-8")))
+        found |= {name: caption for name, caption in named.items() if name.startswith(f"{folder.resolve().name}-")}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SideStreams:
+    """Draws captions and sketches of training clips.
+
+    captions: by clip. caption_share, sketch_share: of the clips that keep theirs.
+    """
+
+    captions: Mapping[str, str]
+    caption_share: float
+    sketch_share: float
+
+    @classmethod
+    def load(cls, path: Path, caption_share: float, sketch_share: float) -> SideStreams:
+        """With the captions of stage captions, or with none if it did not run."""
+        captions = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return cls(captions, caption_share, sketch_share)
+
+    def caption(self, random: np.random.Generator, file: str) -> str:
+        """The caption of a pair's source, or ""."""
+        keep = random.random() < self.caption_share
+        return self.captions.get(Path(file).stem, "") if keep else ""
+
+    def sketch(
+        self,
+        random: np.random.Generator,
+        source: NDArray[Any],
+        numbers: Sequence[int],
+        at: tuple[slice, slice],
+        flip: int,
+    ) -> Tensor:
+        """A sketch of an earlier frame (as of a chunk's first), forward-filled to frames `numbers` under a crop.
+
+        float32 (frames, 1, h, w), zero for none; flip: -1 mirrors it, as the crop.
+        """
+        rows, columns = (slice(side.start // CELL, side.stop // CELL) for side in at)
+        if random.random() >= self.sketch_share:
+            return torch.zeros(len(numbers), 1, rows.stop - rows.start, columns.stop - columns.start)
+        key = int(random.integers(numbers[0] + 1))
+        found = edges(np.ascontiguousarray(source[key]))[rows, columns][:, ::flip].copy()
+        return fill_sketch(torch.from_numpy(found).expand(len(numbers), -1, -1), torch.tensor(numbers) - key)
