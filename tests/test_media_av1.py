@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from media_clips import picture
 from numpy.typing import NDArray
 
 from neurcodec.errors import DamageError, InputError, LimitError
+from neurcodec.media import Frame, VideoInfo, VideoWriter
 from neurcodec.media.av1 import decode_gop, encode_gop
 
 
@@ -39,6 +44,16 @@ def test_quality_counts_and_threads_do_not(packets: list[bytes]) -> None:
     rough = encode_gop(clip(20), crf=60, preset=10)
     assert sum(map(len, rough)) < sum(map(len, packets))
     assert encode_gop(clip(20), crf=40, preset=10, threads=1) == packets
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SVT-AV1 changes priorities on Linux only")
+def test_the_encoder_does_not_make_the_process_a_real_time_one(tmp_path: Path) -> None:
+    encode_gop(clip(2), crf=60, preset=10)
+    info = VideoInfo(64, 64, Fraction(1, 25), Fraction(25))
+    with VideoWriter(tmp_path / "out.webm", info) as writer:
+        writer.write(Frame(clip(1, 64, 64)[0], 0, 1))
+        policies = {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    assert policies == {os.SCHED_OTHER}
 
 
 def test_one_key_frame_and_no_delimiters(packets: list[bytes]) -> None:

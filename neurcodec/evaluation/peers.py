@@ -23,6 +23,7 @@ from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, frame_rate, iterate, write_lossless
 from neurcodec.evaluation.codecs import GOP_SECONDS, RateWindow, Setting
 from neurcodec.evaluation.processes import Cost, run_process
+from neurcodec.media import priority
 from neurcodec.media.colour import SCALING
 
 SMALLEST = 64
@@ -111,6 +112,8 @@ def encode(peer: Peer, setting: Setting, source: Path, target: Path) -> int:
             pixels = prepare(pixels, setting.half)
             if index == 0:
                 stream.height, stream.width = pixels.shape[:2]
+                with priority.kept():
+                    stream.codec_context.open()
             frame = to_yuv(pixels)
             frame.pts, frame.time_base = index, 1 / rate
             size += _mux(container, stream, frame)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurcodec.container.records import ColorRange
 from neurcodec.errors import DamageError, InputError, LimitError
+from neurcodec.media import priority
 from neurcodec.media.colour import BT709, Converter
 
 MAX_PIXELS = 1 << 28
@@ -39,6 +40,8 @@ def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: in
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     encoder.gop_size = count
     encoder.options = {"crf": str(crf), "preset": str(preset), "svtav1-params": f"{TUNING}:lp={threads}"}
+    with priority.kept():
+        encoder.open()
     converter = Converter(BT709, ColorRange.LIMITED, height)
     packets: list[Any] = []
     for number, rgb in enumerate(frames):

@@ -12,7 +12,7 @@ import av
 import av.error
 
 from neurcodec.container.records import ColorRange, Packet, StreamInfo
-from neurcodec.media import colour, copied
+from neurcodec.media import colour, copied, priority
 from neurcodec.media.types import Frame, VideoInfo
 
 FORMATS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "y4m": "yuv4mpegpipe"}
@@ -66,7 +66,8 @@ class Muxer:
             )
             self._set_up_video(codec)
             self._set_up_rest(format)
-            self._container.start_encoding()
+            with priority.kept():
+                self._container.start_encoding()
         except BaseException:
             self._container.close()
             raise
