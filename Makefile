@@ -15,7 +15,7 @@ help:
 	@echo 'make demo      encode and decode the example clip, write a side-by-side picture to demo/'
 	@echo 'make test      lint, type check and the fast tests'
 	@echo 'make test-all  the slow tests too'
-	@echo 'make docs      write docs/cli.md again from the commands'
+	@echo 'make docs      write docs/cli.md and the snapshots of tests again from the commands'
 	@echo 'make clean     remove the virtual environment and what was built'
 
 $(BIN)/python:
@@ -44,6 +44,7 @@ lint: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
+	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/test_cli_snapshots.py
 
 clean:
 	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache

@@ -24,16 +24,26 @@ __all__ = ["__version__", "decode", "encode", "open"]
 __version__ = "0.1.0"
 
 
-def encode(source: str | Path, target: str | Path, **options: Any) -> EncodeReport:
+def encode(
+    source: str | Path, target: str | Path, *, target_ms_ssim: float | None = None, target_lpips: float | None = None,
+    weights: str | Path | None = None, **options: Any,
+) -> EncodeReport:
     """Code the video `source` as the .nvc file `target`.
 
     `options` are the fields of neurcodec.pipeline.options.EncodeOptions: quality, target_size, overwrite...
+    target_ms_ssim, target_lpips: the smallest file with this metric; weights: the folder of the LPIPS weights.
     Raises the errors of neurcodec.errors.
     """
+    from neurcodec.evaluation.target import MetricTarget
     from neurcodec.pipeline.encoder import encode_file
     from neurcodec.pipeline.options import EncodeOptions
 
-    return encode_file(Path(source), Path(target), EncodeOptions(**options))
+    folder = None if weights is None else Path(weights)
+    wanted = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
+    targets = [MetricTarget(name, value, folder) for name, value in wanted.items() if value is not None]
+    if len(targets) > 1:
+        raise ValueError("give one target only")
+    return encode_file(Path(source), Path(target), EncodeOptions(target=targets[0] if targets else None, **options))
 
 
 def decode(source: str | Path, target: str | Path, **options: Any) -> DecodeReport:

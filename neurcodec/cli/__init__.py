@@ -17,6 +17,7 @@ from types import FrameType
 import click
 
 from neurcodec import __version__
+from neurcodec.cli._help import GroupedCommands
 from neurcodec.cli._text import plain
 from neurcodec.errors import NcodecError, OutputError
 
@@ -26,7 +27,7 @@ INTERRUPTED = 130
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-class _Commands(click.Group):
+class _Commands(GroupedCommands):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

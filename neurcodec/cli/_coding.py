@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from neurcodec.cli import _common, _span
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.container import Profile
+from neurcodec.evaluation.target import MetricTarget
 from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, DecodeOptions, EncodeOptions
 
 _ENCODE = (
@@ -20,6 +22,12 @@ _ENCODE = (
     click.option("--target-size", type=Size(), metavar="SIZE", help="Bytes of the whole file, as 700k or 5MB."),
     click.option("--target-kbps", type=click.FloatRange(0, min_open=True), metavar="KBPS",
                  help="Rate of the whole file."),
+    click.option("--target-ms-ssim", type=click.FloatRange(0, 1), metavar="X",
+                 help="Smallest file with this MS-SSIM, 0 to 1, of the restored picture."),
+    click.option("--target-lpips", type=click.FloatRange(0, 1), metavar="X",
+                 help="Smallest file with this LPIPS (squeeze), of the restored picture; needs weights."),
+    click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
+                 help="Folder of the LPIPS weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]"),
     click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
                  help="native: our latents only; layered: restores a degraded AV1 base layer."),
     click.option("--preset", type=click.Choice(list(PRESETS)), default=EncodeOptions.preset, show_default=True,
@@ -27,7 +35,9 @@ _ENCODE = (
     click.option("--gop", type=click.FloatRange(0.04, 60), default=5.0, show_default=True, metavar="SECONDS",
                  help="Longest chunk: the unit of seeking and of damage."),
     click.option("--backbone-interval", type=click.Choice(["auto", "1", "2", "3", "4"]), default="auto",
-                 show_default=True, help="Every Nth frame carries latents, the others motion only."),
+                 show_default=True, help="Every Nth frame carries latents or is in the base, the others motion only."),
+    click.option("--detail", type=click.IntRange(0, 255), default=0, show_default=True, metavar="N",
+                 help="layered: every Nth base frame carries latents, 0 none."),
     _common.no_audio,
     click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR",
                  help="The networks' weights."),
@@ -71,17 +81,22 @@ def decoding(command: Command) -> Command:
 def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     """What the options of encoding say; a usage error for some that exclude each other."""
     quality, size, kbps = choices["quality"], choices["target_size"], choices["target_kbps"]
-    if sum(choice is not None for choice in (quality, size, kbps)) > 1:
-        raise click.UsageError("give only one of --quality, --target-size and --target-kbps")
+    metrics = {name: choices[f"target_{name.replace('-', '_')}"] for name in ("ms-ssim", "lpips")}
+    if sum(choice is not None for choice in (quality, size, kbps, *metrics.values())) > 1:
+        raise click.UsageError("give only one of --quality and the --target options")
     if choices["resume"] and (size or kbps):
         raise click.UsageError("--resume cannot go on with a target size or rate; use --quality")
+    target = next((MetricTarget(name, x, choices["weights"]) for name, x in metrics.items() if x is not None), None)
     interval = choices["backbone_interval"]
+    if choices["detail"] and choices["profile"] != "layered":
+        raise click.UsageError("--detail is for --profile layered")
     return EncodeOptions(
         profile=Profile[choices["profile"].upper()], quality=EncodeOptions.quality if quality is None else quality,
-        target_size=size, target_kbps=kbps, preset=choices["preset"], model=choices["model"], device=choices["device"],
+        target_size=size, target_kbps=kbps, target=target, preset=choices["preset"], model=choices["model"],
+        device=choices["device"],
         gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
-        backbone_interval=None if interval == "auto" else int(interval), audio=not choices["no_audio"],
-        resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],
+        backbone_interval=None if interval == "auto" else int(interval), detail=choices["detail"],
+        audio=not choices["no_audio"], resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],
     )
 
 

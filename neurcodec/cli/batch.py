@@ -14,6 +14,7 @@ import click
 
 from neurcodec.cli import _coding
 from neurcodec.cli._common import Command
+from neurcodec.cli._help import GroupedCommand, examples
 
 _OPTIONS = (
     click.option("--output-dir", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
@@ -39,7 +40,14 @@ def _batch(function: Command) -> Command:
     return function
 
 
-@command.command()
+@command.command(
+    cls=GroupedCommand,
+    epilog=examples(
+        "ncodec batch encode clips/ --output-dir coded --jobs 2",
+        "ncodec batch encode 'films/**/*.mov' --output-dir coded --target-kbps 60",
+        "ncodec batch encode clips/ --output-dir coded --json | jq -r .event",
+    ),
+)
 @_batch
 @_coding.encoding
 def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, **choices: Any) -> int:
@@ -47,7 +55,7 @@ def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, 
     return _run(inputs, output_dir, ".nvc", jobs, as_json, _coding.encode_options(choices))
 
 
-@command.command()
+@command.command(cls=GroupedCommand, epilog=examples("ncodec batch decode coded --output-dir watch --suffix mkv"))
 @_batch
 @click.option("--suffix", type=click.Choice(["mp4", "mkv", "mov", "webm", "y4m"]), default="mp4", show_default=True,
               help="Format of the results.")

@@ -9,10 +9,18 @@ from typing import Any
 import click
 
 from neurcodec.cli import _coding, _common
+from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.errors import PartialError
 
+_EXAMPLES = examples(
+    "ncodec decode out.nvc rec.mp4",
+    "ncodec decode out.nvc part.mkv --start 1:30 --end 2:00",
+    "ncodec decode out.nvc preview.mp4 --no-diffusion  # fast",
+    "ncodec decode out.nvc - | mpv -",
+)
 
-@click.command(name="decode")
+
+@click.command(name="decode", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--format", "container", type=click.Choice(["y4m", "matroska"]),

@@ -9,10 +9,18 @@ from typing import Any
 import click
 
 from neurcodec.cli import _coding, _common
+from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.pipeline.pipes import STANDARD
 
+_EXAMPLES = examples(
+    "ncodec encode in.mp4 out.nvc -q 24              # a given quality",
+    "ncodec encode in.mp4 out.nvc --target-size 5MB  # as good as fits",
+    "ncodec encode in.mp4 out.nvc --target-lpips 0.2 # as small as good enough",
+    "ffmpeg -i in.mov -f yuv4mpegpipe - | ncodec encode - out.nvc",
+)
 
-@click.command(name="encode")
+
+@click.command(name="encode", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @_coding.encoding
@@ -23,6 +31,7 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
 
     IN is anything that FFmpeg reads. Sound and subtitles are copied as they are. "-" is standard input or output.
     For a target size or rate the video is read several times, and every chunk gets the quality that its content needs.
+    For a target of a metric one quality is searched on samples of the chunks; see docs/targets.md.
     """
     from neurcodec.pipeline.encoder import encode_file
 
@@ -34,6 +43,8 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
     with _common.Bar("encode", quiet) as bar:
         report = encode_file(source, target, options, bar)
     if not quiet:
+        if report.found is not None:
+            click.echo(f"{target}: {report.found}", err=True)
         speed = report.frames / (time.perf_counter() - start)
         click.echo(
             f"{target}: {report.frames} frames, {report.bytes:,} bytes, {report.bits_per_pixel:.5f} bits/pixel, "

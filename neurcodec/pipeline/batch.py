@@ -208,6 +208,8 @@ def _code(job: Job) -> Event:
 
         encoded = encode_file(job.source, job.target, options, progress)
         facts = {"frames": encoded.frames, "chunks": encoded.chunks, "kbps": round(encoded.kbps, 3)}
+        if encoded.found is not None:
+            facts |= {"quality": encoded.found.quality, encoded.found.metric: round(encoded.found.value, 5)}
     else:
         from neurcodec.pipeline.decoder import decode_file
 

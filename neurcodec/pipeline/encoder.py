@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -47,18 +48,30 @@ def encode_file(
         model = models.find(options.model)
         from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
-        native = profiles.codec(options.profile, model, options.device, options.threads)
+        searched = options.target is not None
+        native = profiles.codec(options.profile, model, options.device, options.threads, diffusion=searched)
         native.settings = options
+        found = None
+        if options.target is not None:
+            found = options.target.find(source, options, native)
+            options = replace(options, quality=found.quality)
         codec = _rated(source, native, options, progress) if options.rated else native
-        if target == pipes.STANDARD:
-            with pipes.standard_output() as output:
-                return _Job(reader, output, codec, options, progress).run()
-        with atomic_file(target, options.resume) as temporary:
-            if options.resume:
-                with Partial(temporary) as partial:
-                    return _Job(reader, partial, codec, options, progress).run()
-            with temporary.open("xb") as file:
-                return _Job(reader, file, codec, options, progress).run()
+        return replace(_write(reader, target, codec, options, progress), found=found)
+
+
+def _write(
+    reader: VideoReader, target: Path, codec: NativeCodec | RateControl, options: EncodeOptions,
+    progress: ProgressCallback,
+) -> EncodeReport:
+    if target == pipes.STANDARD:
+        with pipes.standard_output() as output:
+            return _Job(reader, output, codec, options, progress).run()
+    with atomic_file(target, options.resume) as temporary:
+        if options.resume:
+            with Partial(temporary) as partial:
+                return _Job(reader, partial, codec, options, progress).run()
+        with temporary.open("xb") as file:
+            return _Job(reader, file, codec, options, progress).run()
 
 
 def _rated(source: Path, codec: NativeCodec, options: EncodeOptions, progress: ProgressCallback) -> RateControl:
@@ -100,7 +113,9 @@ class _Job:
             self.stored = file
         elif isinstance(codec, RateControl):
             self.stored = codec
-        self.writer = Writer(file or _Nowhere(), header(self.info, options.profile), codec.model.info)
+        self.writer = Writer(
+            file or _Nowhere(), header(self.info, options.profile), codec.model.info, minor=format_minor(options)
+        )
         self.packets: list[Packet] = []
         self.waiting_bytes = 0
         self.chunks = self.frames = 0
@@ -192,6 +207,12 @@ class _Job:
         if self.info.duration and self.info.frame_rate:
             return round(self.info.duration * self.info.frame_rate)
         return None
+
+
+def format_minor(options: EncodeOptions) -> int:
+    """The minor version of the format that a file coded with these options needs (spec section 15)."""
+    added = options.detail or (options.backbone_interval or 1) > 1
+    return int(options.profile is Profile.LAYERED and bool(added))
 
 
 def header(info: VideoInfo, profile: Profile) -> Header:

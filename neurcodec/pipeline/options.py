@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from neurcodec.container import Profile
 from neurcodec.pipeline.span import Span
+
+if TYPE_CHECKING:
+    from neurcodec.pipeline.native import NativeCodec
 
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63
@@ -16,20 +21,45 @@ PRESETS = {"slow": 1, "medium": 2, "fast": 6}
 
 
 @dataclass(frozen=True)
+class Found:
+    """What the search for a metric target found: the quality, and the metric's value on samples of the chunks."""
+
+    quality: int
+    metric: str
+    target: float
+    value: float
+    samples: int
+    chunks: int
+
+    def __str__(self) -> str:
+        where = f"on samples of {self.samples} of {self.chunks} chunks"
+        return f"quality {self.quality} gives {self.metric} {self.value:.4f} {where} (target {self.target:g})"
+
+
+class QualityTarget(Protocol):
+    """What a video's quality is chosen by; neurcodec.evaluation.target has one."""
+
+    def find(self, source: Path, options: EncodeOptions, codec: NativeCodec) -> Found:
+        """The quality for a video; `codec` can decode too. TargetError where there is none."""
+
+
+@dataclass(frozen=True)
 class EncodeOptions:
     """How to encode.
 
     profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. target_size, target_kbps: bytes, or
-    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. preset: one of PRESETS (native
-    has one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each
-    chunk. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go on from what an earlier
-    one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
+    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. target: chooses the quality
+    of the whole file. preset: one of PRESETS (native has one speed). gop_seconds: the longest chunk.
+    backbone_interval: 1 to 4, None measures the motion of each chunk (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets
+    detail latents, 0 none does. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go
+    on from what an earlier one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
     """
 
     profile: Profile = Profile.NATIVE
     quality: int = 32
     target_size: int | None = None
     target_kbps: float | None = None
+    target: QualityTarget | None = None
     preset: str = "medium"
     model: str = DEFAULT_MODEL
     device: str = "auto"
@@ -44,8 +74,12 @@ class EncodeOptions:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
+        if sum(choice is not None for choice in (self.target_size, self.target_kbps, self.target)) > 1:
+            raise ValueError("give one target only")
         if self.rated and self.resume:
             raise ValueError("a rate target and resume exclude each other")
+        if not 0 <= self.detail <= 255:
+            raise ValueError(f"detail {self.detail} is outside 0..255")
 
     @property
     def rated(self) -> bool:
@@ -96,7 +130,7 @@ def ignore_progress(progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """What encoding made."""
+    """What encoding made; `found`: how a metric target was met."""
 
     frames: int
     chunks: int
@@ -104,6 +138,7 @@ class EncodeReport:
     width: int
     height: int
     seconds: float
+    found: Found | None = None
 
     @property
     def bits_per_pixel(self) -> float:

@@ -1,0 +1,241 @@
+"""Metric targets: the smallest quality whose restored picture is good enough, searched on samples of a video.
+
+The samples are the first frames of a few chunks, spread over the video. They are coded and decoded at one quality after
+the other; the next one to try is interpolated between the highest that is too low and the lowest that is enough. What
+was measured is kept on disk, under a name made from everything that it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from neurcodec.errors import DependencyError, InputError, TargetError
+from neurcodec.pipeline.options import MAX_QUALITY, EncodeOptions, Found
+
+if TYPE_CHECKING:
+    from neurcodec.container import Header
+    from neurcodec.evaluation.clips import Frames
+    from neurcodec.pipeline.native import NativeCodec
+
+logger = logging.getLogger(__name__)
+
+SAMPLES = 4
+"""Chunks that are sampled at most."""
+SAMPLE_FRAMES = 16
+SAMPLE_BYTES = 256 << 20
+"""Bytes of RGB frames that are held; of large pictures fewer frames are sampled."""
+TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS"}
+SMALLEST = {"ms-ssim": 176, "lpips": 32}
+"""Pixels that a picture must have on both sides."""
+_NO_MATTER = {"quality", "target_size", "target_kbps", "target", "model", "audio", "resume", "overwrite", "threads"}
+
+Compare = Callable[["Frames", "Frames"], float]
+
+
+class Sample(NamedTuple):
+    """The first frames of a chunk; `weight`: all its frames."""
+
+    rgb: Frames
+    pts: tuple[int, ...]
+    last_duration: int
+    interval: int
+    weight: int
+
+
+@dataclass(frozen=True)
+class MetricTarget:
+    """A mean over the frames that must be reached: `metric` is ms-ssim (at least `value`) or lpips (at most).
+
+    weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. Earlier measurements are kept in
+    $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec.
+    """
+
+    metric: str
+    value: float
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in TITLES or not 0 <= self.value <= 1:
+            raise ValueError(f"{self.metric} {self.value} is no target; known are ms-ssim and lpips, from 0 to 1")
+
+    def find(self, source: Path, options: EncodeOptions, codec: NativeCodec) -> Found:
+        """The lowest quality that meets the target on samples, as `options` say; `codec` must have its generator.
+
+        Raises TargetError where no quality does; DependencyError, ModelError or InputError where it cannot be measured.
+        """
+        compare = _metric(self.metric, self.weights)
+        samples, chunks, header = take_samples(source, options)
+        smallest = SMALLEST[self.metric]
+        if min(header.width, header.height) < smallest:
+            raise InputError(f"{source}: {TITLES[self.metric]} needs at least {smallest}x{smallest} pixels")
+        codec.tick = None
+        known = _Known(_key(self.metric, samples, options, codec))
+
+        def gap(quality: int) -> float:
+            if quality not in known.values:
+                known.add(quality, _measure(compare, samples, quality, codec, header))
+                logger.info("quality %d: %s %.5f", quality, TITLES[self.metric], known.values[quality])
+            value = known.values[quality]
+            return value - self.value if self.metric == "ms-ssim" else self.value - value
+
+        quality = search(gap)
+        best = known.values[quality]
+        if gap(quality) < 0:
+            raise TargetError(
+                f"{source}: {TITLES[self.metric]} {self.value:g} is out of reach: quality {quality}, the highest, "
+                f"gives {best:.4f} on samples of {len(samples)} of {chunks} chunks"
+            )
+        return Found(quality, self.metric, self.value, best, len(samples), chunks)
+
+
+def search(gap: Callable[[int], float]) -> int:
+    """The lowest quality, 0 to 63, whose gap is not negative; 63 where all are. `gap` should rise with the quality."""
+    low, high = 0, MAX_QUALITY
+    middle = (low + high + 1) // 2
+    if gap(middle) >= 0:
+        high = middle
+        if gap(low) >= 0:
+            return low
+    else:
+        low = middle
+        if gap(high) < 0:
+            return high
+    halve = False
+    while high - low > 1:
+        width, share = high - low, -gap(low) / (gap(high) - gap(low))
+        quality = low + (width // 2 if halve else min(width - 1, max(1, ceil(share * width))))
+        if gap(quality) >= 0:
+            high = quality
+        else:
+            low = quality
+        halve = high - low > width / 2
+    return high
+
+
+def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], int, Header]:
+    """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
+    import numpy as np
+
+    from neurcodec.media import Frame, VideoReader
+    from neurcodec.pipeline import interval, pipes
+    from neurcodec.pipeline.chunking import split
+    from neurcodec.pipeline.encoder import header
+
+    if source == pipes.STANDARD:
+        raise InputError("a metric target needs a file: the video is read more than once")
+    kept: list[tuple[list[Frame], int]] = []
+    step, chunks = 1, 0
+    with VideoReader(source) as reader:
+        for chunk in split(reader, reader.info.time_base, options.gop_seconds):
+            if chunks % step == 0:
+                most = max(1, SAMPLE_BYTES // ((SAMPLES + 1) * chunk[0].rgb.nbytes))
+                kept.append((chunk[: min(most, SAMPLE_FRAMES)], len(chunk)))
+            if len(kept) > SAMPLES:
+                kept, step = kept[::2], 2 * step
+            chunks += 1
+        head = header(reader.info, options.profile)
+    samples = []
+    for frames, weight in kept:
+        rgb = np.stack([frame.rgb for frame in frames])
+        pts = tuple(frame.pts for frame in frames)
+        distance = options.backbone_interval or interval.choose(rgb)
+        samples.append(Sample(rgb, pts, frames[-1].duration, distance, weight))
+    return samples, chunks, head
+
+
+def _metric(name: str, weights: Path | None) -> Compare:
+    try:
+        from neurcodec.evaluation import scoring
+        from neurcodec.evaluation.metrics import default_weights
+    except ImportError as error:
+        text = f"a target of {TITLES[name]} needs packages that are not installed ({error}): pip install"
+        raise DependencyError(f"{text} 'neurcodec[bench]'") from error
+    if name == "lpips":
+        return _lpips(weights or default_weights())
+
+    def compare(source: Frames, frames: Frames) -> float:
+        value = scoring.ms_ssim(source, frames)
+        return 0.0 if value is None else value  # None is for small pictures only
+
+    return compare
+
+
+@lru_cache(maxsize=1)
+def _lpips(weights: Path) -> Compare:
+    import torch
+
+    from neurcodec.evaluation.lpips import FEATURES_FILE, LPIPS
+    from neurcodec.evaluation.metrics import locate
+    from neurcodec.evaluation.scoring import BATCH, to_tensor
+
+    network = LPIPS.load(locate(weights, FEATURES_FILE))
+
+    @torch.inference_mode()
+    def compare(source: Frames, frames: Frames) -> float:
+        places = range(0, len(source), BATCH)
+        pieces = [network(to_tensor(source[i : i + BATCH]), to_tensor(frames[i : i + BATCH])) for i in places]
+        return float(torch.cat(pieces).mean())
+
+    return compare
+
+
+def _measure(compare: Compare, samples: list[Sample], quality: int, codec: NativeCodec, header: Header) -> float:
+    """The weighted mean of the metric over all samples, coded and restored at a quality."""
+    import numpy as np
+
+    from neurcodec.pipeline import latents
+
+    total = 0.0
+    for sample in samples:
+        gop = codec.encode(sample.rgb, sample.pts, sample.last_duration, quality, sample.interval)
+        integers = latents.decode(codec.entropy, gop, header)
+        total += sample.weight * compare(sample.rgb, np.stack(list(codec.decode(gop, integers, header))))
+    return total / sum(sample.weight for sample in samples)
+
+
+def _key(metric: str, samples: list[Sample], options: EncodeOptions, codec: NativeCodec) -> dict[str, Any]:
+    """Everything that a measured value depends on."""
+    from neurcodec.evaluation.codecs import code_hash
+    from neurcodec.evaluation.scoring import VERSION
+
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample.rgb.shape} {sample.pts} {sample.interval} {sample.weight}".encode() + sample.rgb.data)
+    model = codec.model
+    settings = {name: str(value) for name, value in vars(options).items() if name not in _NO_MATTER}
+    hashes = [digest.hexdigest(), code_hash(), model.entropy_hash.hex(), model.weights_hash.hex()]
+    return {"metric": f"{metric} {VERSION}", "options": settings, "hashes": hashes}
+
+
+class _Known:
+    """The values measured for a key, by quality; kept on disk where that can be written."""
+
+    def __init__(self, key: dict[str, Any]) -> None:
+        folder = Path(os.environ.get("NEURCODEC_CACHE", "~/.cache/neurcodec")).expanduser() / "targets"
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        self._path = folder / f"{name}.json"
+        self.values: dict[int, float] = {}
+        try:
+            self.values = {int(quality): float(value) for quality, value in json.loads(self._path.read_text()).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            logger.debug("nothing is known in %s", self._path)
+
+    def add(self, quality: int, value: float) -> None:
+        """Keep a value."""
+        self.values[quality] = value
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self._path.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(self.values))
+            partial.replace(self._path)
+        except OSError as error:
+            logger.info("%s cannot be written (%s); it is measured again next time", self._path, error.strerror)
