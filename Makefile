@@ -9,12 +9,16 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install demo test test-all lint docs clean
+MINUTES ?= 10
+
+.PHONY: help install demo test test-all lint coverage fuzz docs clean
 
 help:
 	@echo 'make demo      encode and decode the example clip, write a side-by-side picture to demo/'
 	@echo 'make test      lint, type check and the fast tests'
 	@echo 'make test-all  the slow tests too'
+	@echo 'make coverage  line coverage of the fast tests, with the floors that docs/reliability.md states'
+	@echo 'make fuzz      fuzz the reader, verify and decode, MINUTES each (10)'
 	@echo 'make docs      write docs/cli.md and the snapshots of tests again from the commands'
 	@echo 'make clean     remove the virtual environment and what was built'
 
@@ -41,6 +45,21 @@ test-all: $(STAMP) lint
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+coverage: $(STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m 'not slow and not gpu'
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --include='neurcodec/container/*,neurcodec/entropy/*' --fail-under=98
+	$(BIN)/coverage report --omit='neurcodec/container/*,neurcodec/entropy/*' --fail-under=85
+
+fuzz: $(STAMP)
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install atheris
+	mkdir -p fuzz-corpus
+	$(BIN)/python fuzz/fuzz_container.py -max_total_time=$$((60 * $(MINUTES))) -max_len=4096 -timeout=20 \
+		-rss_limit_mb=512 -print_final_stats=1 fuzz-corpus fuzz/corpus/container tests/vectors/good tests/vectors/bad
+	$(BIN)/python fuzz/fuzz_files.py verify --count 1000000000 --seconds $$((60 * $(MINUTES)))
+	$(BIN)/python fuzz/fuzz_files.py decode --count 1000000000 --batch 500 --seconds $$((60 * $(MINUTES)))
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py

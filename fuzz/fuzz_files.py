@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 HANG = 5.0
 PIXELS = 1 << 21
+SEEDS = 4
 Target = Callable[[Path, random.Random], str]
 
 
@@ -54,11 +55,14 @@ def write_tiny_seeds(folder: Path) -> None:
 
     write_tiny_model(folder / "model", 1)
     clip = write_clip(folder / "clip.mkv", scene(9, (48, 32)), sound=True)
-    large = write_clip(folder / "large.mkv", scene(4, (128, 96)))
-    kinds = ((clip, Profile.NATIVE, 10), (clip, Profile.NATIVE, 60), (large, Profile.LAYERED, 30))
-    for number, (source, profile, quality) in enumerate(kinds):
+    large = write_clip(folder / "large.mkv", scene(7, (128, 96)))
+    native, layered = Profile.NATIVE, Profile.LAYERED
+    kinds = ((clip, native, 10, None, 0), (clip, native, 60, None, 0), (large, layered, 30, None, 0),
+             (large, layered, 20, 2, 1))  # fmt: skip
+    for number, (source, profile, quality, interval, detail) in enumerate(kinds):
         options = EncodeOptions(profile=profile, quality=quality, model=str(folder / "model"), device="cpu", threads=1,
-                                gop_seconds=Fraction(4, 25), overwrite=True)  # fmt: skip
+                                gop_seconds=Fraction(4, 25), backbone_interval=interval, detail=detail,
+                                overwrite=True)  # fmt: skip
         encode_file(source, folder / f"seed{number}.nvc", options)
 
 
@@ -74,7 +78,7 @@ def tiny_seeds(folder: Path) -> list[bytes]:
             os._exit(0)
     os.waitpid(pid, 0)
     seeds = [path.read_bytes() for path in sorted(folder.glob("seed*.nvc"))]
-    if len(seeds) != 3:
+    if len(seeds) != SEEDS:
         raise SystemExit("the seeds could not be made")
     return seeds
 
