@@ -30,7 +30,7 @@ from neurcodec.container import (
     Writer,
     frame_types,
 )
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import bitplane, layered
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import MODES, PRIORS, EntropyModel
 from neurcodec.entropy.prior import PriorWeights
@@ -150,13 +150,34 @@ def base() -> Gop:
     return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, bitplane.digest([]), BaseLayer(2, 1, 50))
 
 
-def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25) -> bytes:
+def filled(
+    model: EntropyModel, chance: random.Random, size: tuple[int, int], frames: int, divisor: int, detail: int,
+    quality: int,
+) -> Gop:
+    """A chunk whose base layer (that is none) has every `divisor`-th frame, and detail on every `detail`-th of them."""
+    whole = chunk(chance, size, frames, divisor)
+    types = [frame.type for frame in whole]
+    wanted = layered.detailed(types, detail)
+    latents = []
+    for index, frame in enumerate(whole):
+        moves = frame.type is FrameType.S or (index > 0 and types[index - 1] is FrameType.S)
+        planes = (frame.classes, frame.y) if index in wanted else (None, None)
+        latents.append(FrameLatents(frame.type, frame.motion if moves else None, *planes))
+    grid = (-(-size[1] // 16), -(-size[0] // 16))
+    streams = {Substream.BASE: b"AV1 packets", **layered.encode(model, latents, grid, quality, detail)}
+    pts = tuple(512 * i for i in range(frames))
+    return Gop(pts, 512, quality, 1, streams, bitplane.digest(latents), BaseLayer(1, divisor, 50))
+
+
+def pack(
+    model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0
+) -> bytes:
     """A file."""
     file = io.BytesIO()
     gops = list(gops)
     profile = Profile.LAYERED if gops[0].base else Profile.NATIVE
     header = Header(*size, Fraction(1, 12800), Fraction(rate), profile=profile)
-    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]))
+    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]), minor=minor)
     for item in gops:
         writer.write_gop(item)
     writer.close()
@@ -188,7 +209,12 @@ def good(model: EntropyModel) -> dict[str, bytes]:
         gop(model, chunk(chance, size, 1, 4), 4, 63, (2000,), 1),
         gop(model, chunk(chance, size, 6, 2), 2, 17, (2001, 2100, 2240, 2999, 3000, 9000), 0),
     ]
-    return files | {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base()])}
+    files |= {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base()])}
+    added = {"filled": (9, 3, 0), "detail": (5, 1, 2), "filled_detail": (8, 2, 3), "one_detail": (6, 4, 255)}
+    return files | {
+        name: pack(model, size, [filled(model, chance, size, *shape, quality=33)], minor=1)
+        for name, shape in added.items()
+    }
 
 
 def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
@@ -205,6 +231,8 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         large = chunk(chance, size, 1, 1)
         large[0].classes[0, 0], large[0].y[0, 0, 0] = 2, 32001
         loud = gop(model, large, 1, 30)
+
+    gap = filled(model, chance, size, 5, 2, 0, 30)
 
     def streams(**parts: bytes) -> Gop:
         return replace(whole, substreams=whole.substreams | {Substream[name.upper()]: parts[name] for name in parts})
@@ -228,6 +256,12 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "layered_latents": ("DamageError", pack(model, size, [replace(
             base(), substreams=base().substreams | {Substream.MOTION: motion})])),
         "layered_digest": ("DamageError", pack(model, size, [replace(base(), latents_digest=whole.latents_digest)])),
+        "detail_interval": ("DamageError", pack(model, size, [replace(
+            base(), substreams=base().substreams | {Substream.LATENTS_P: b"\1"})])),
+        "layered_intra": ("DamageError", pack(model, size, [replace(
+            base(), substreams=base().substreams | {Substream.LATENTS_I: latents})])),
+        "filled_motion": ("DamageError", pack(model, size, [replace(
+            gap, substreams={Substream.BASE: b"AV1 packets"})])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip
 

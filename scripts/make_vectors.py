@@ -141,7 +141,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "signature": ("FormatError", b"\x0b" + whole[1:]),
         "text_mode": ("FormatError", whole.replace(b"\r\n", b"\n")),
         "major": ("FormatError", sealed([preamble[:8] + b"\x02\0\0\0", *parts[1:]])),
-        "newer_reader": ("FormatError", sealed([preamble[:8] + b"\x01\x01\x01\0", *parts[1:]])),
+        "newer_reader": ("FormatError", sealed([preamble[:8] + b"\x01\xff\xff\0", *parts[1:]])),
         "file_flags": ("FormatError", sealed([preamble[:11] + b"\x01", *parts[1:]])),
         "chunk_flags": ("FormatError", sealed([*parts[:5], flagged, *parts[6:]])),
         "critical": ("FormatError", sealed([*parts[:3], chunk(b"NEWC", b"?"), *parts[3:]])),

@@ -239,7 +239,7 @@ Frame = tuple[Plane | None, list[Plane] | None, Plane | None, list[Plane] | None
 
 
 class ChunkDecoder:
-    """Section 6.5."""
+    """Sections 6.5 and 6.6."""
 
     def __init__(self, model: Model, grid: tuple[int, int], quality: int, streams: dict[int, bytes]) -> None:
         self.model, self.grid = model, grid
@@ -261,6 +261,34 @@ class ChunkDecoder:
             coder.end()
         return [out[i] for i in range(len(types))]
 
+    def layered(self, types: str, detail: bool) -> list[Frame]:
+        """Section 6.6; `detail`: substream 2 is there."""
+        out: dict[int, Frame] = {}
+        interval = self.coders[2].bits(8) if detail else 0
+        need(not detail or interval > 0, "detail interval")
+        self.classes = blank(self.grid)
+        self.latents = [blank(self.grid) for _ in range(self.model.cuts[-1])]
+        bases = [i for i, kind in enumerate(types) if kind != "S"]
+        for number, place in enumerate(bases):
+            before = bases[number - 1] if number else place
+            moved = place - before > 1
+            if moved:
+                self.read_motion(place - before)
+            else:
+                self.motion = [blank(self.grid), blank(self.grid)]
+            if detail and number % interval == 0:
+                self.read_latents()
+                classes, values = self.classes, self.latents
+            else:
+                classes = values = None
+            out[place] = (blank(self.grid), self.motion, classes, values) if moved else (None, None, classes, values)
+            self.sparse = [blank(self.grid) for _ in range(3)]
+            for i in range(before + 1, place):
+                out[i] = self.between(i - before, place - before)
+        for coder in self.coders.values():
+            coder.end()
+        return [out[i] for i in range(len(types))]
+
     def shift(self, name: str) -> int:
         return int(self.model.priors[name]["shift"])
 
@@ -270,9 +298,16 @@ class ChunkDecoder:
         return None, None, self.classes, self.latents
 
     def backbone(self, distance: int) -> Frame:
+        self.read_motion(distance)
+        self.read_latents()
+        return blank(self.grid), self.motion, self.classes, self.latents
+
+    def read_motion(self, distance: int) -> None:
         shift = self.shift("motion_p")
         context = [*(inputs(plane, shift) for plane in self.motion), self.quality, blank(self.grid, 16 * distance)]
         _, self.motion = FrameDecoder(self.model, "motion_p", context, [2], 511).decode(self.coders[0])
+
+    def read_latents(self) -> None:
         shift = self.shift("latents_p")
         context = [
             *(inputs(plane, shift) for plane in self.latents), times(self.classes, 16),
@@ -280,7 +315,6 @@ class ChunkDecoder:
         ]  # fmt: skip
         reader = FrameDecoder(self.model, "latents_p", context, self.model.cuts, 32000)
         self.classes, self.latents = reader.decode(self.coders[2])
-        return blank(self.grid), self.motion, self.classes, self.latents
 
     def between(self, distance: int, span: int) -> Frame:
         shift = self.shift("motion_s")
@@ -307,7 +341,7 @@ def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[
     need(content["model"]["entropy_hash"] == model.hash, "another model", "model")
     head = content["header"]
     grid = -(-head["height"] // 16), -(-head["width"] // 16)
-    types = "" if gop["base"] else gop["types"]  # section 7.1
-    frames = ChunkDecoder(model, grid, gop["quality"], gop["substreams"]).frames(types)
+    decoder = ChunkDecoder(model, grid, gop["quality"], gop["substreams"])
+    frames = decoder.layered(gop["types"], 2 in gop["substreams"]) if gop["base"] else decoder.frames(gop["types"])
     need(digest(frames) == gop["latents_digest"], "digest")
     return frames

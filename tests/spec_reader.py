@@ -102,7 +102,7 @@ def preamble(data: bytes) -> None:
     """Section 3.1."""
     need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "signature", "format")
     need(len(data) >= 12, "the preamble is cut")
-    need(data[8] == 1 and data[10] == 0 and data[11] == 0, "version or flags", "format")
+    need(data[8] == 1 and data[10] <= 1 and data[11] == 0, "version or flags", "format")
 
 
 def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
@@ -175,6 +175,7 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     need(frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "chunk_pixels", "limit")
     out["substreams"] = {number: b.raw(size) for number, size in rows}
     last = frames - 1
+    interval = out["base"][1] if out["base"] else interval
     out["types"] = "I" + "".join("P" if i % interval == 0 or i == last else "S" for i in range(1, frames))
     return out
 

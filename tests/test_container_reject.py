@@ -94,7 +94,7 @@ FORMAT = {
     "empty file": lambda: b"",
     "not a container": lambda: b"RIFF" * 20,
     "major": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_8=2)),
-    "min_reader_minor": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_9=1, _10=1)),
+    "min_reader_minor": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_9=255, _10=255)),
     "file flags": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_11=1)),
     "unknown critical chunk": lambda: finish((b"NEWC", b"new"), GOPC),
     "mixed case type": lambda: finish((b"tEXt", b"new"), GOPC),

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from neurcodec.container import FrameType, Gop, Reader, Substream
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import bitplane, layered
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
@@ -118,7 +118,10 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :] if data else b"\1"
 
 
-@given(st.sampled_from(["sparse2", "backbone", "one_row", "intra", "one_position"]), st.integers(0, 2**32))
+@given(
+    st.sampled_from(["sparse2", "backbone", "one_row", "intra", "one_position", "filled_detail"]),
+    st.integers(0, 2**32),
+)
 @settings(max_examples=60, deadline=None)
 def test_both_decoders_agree_on_damage(model: EntropyModel, other: spec_latents.Model, name: str, seed: int) -> None:
     """The same latents, or both refuse; the digest is left out, so that the rules before it are what refuses."""
@@ -133,14 +136,18 @@ def test_both_decoders_agree_on_damage(model: EntropyModel, other: spec_latents.
     quality = chance.choice([gop.quality, chance.randrange(64)])
     outcomes: list[object] = []
     try:
-        frames = bitplane.decode(model, streams, gop.frames, gop.backbone_interval, grid, quality)
+        if gop.base:
+            frames = layered.decode(model, streams, gop.frame_types, grid, quality)
+        else:
+            frames = bitplane.decode(model, streams, gop.frames, gop.backbone_interval, grid, quality)
         outcomes.append([plain(frame) for frame in frames])
     except DamageError:
         outcomes.append("refused")
     try:
         types = "".join(kind.name for kind in gop.frame_types)
         parts = {int(number): data for number, data in streams.items()}
-        outcomes.append(spec_latents.ChunkDecoder(other, grid, quality, parts).frames(types))
+        decoder = spec_latents.ChunkDecoder(other, grid, quality, parts)
+        outcomes.append(decoder.layered(types, bool(parts.get(2))) if gop.base else decoder.frames(types))
     except spec_reader.Refused:
         outcomes.append("refused")
     assert outcomes[0] == outcomes[1]

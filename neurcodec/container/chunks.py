@@ -76,13 +76,13 @@ class Chunk:
         return Cursor(self.payload, self.type.decode("ascii"), self.offset + HEADER_BYTES, limits)
 
 
-def pack_preamble() -> bytes:
-    """The 12 bytes that every file of this version starts with."""
+def pack_preamble(minor: int = 0) -> bytes:
+    """The 12 bytes that a file starts with which needs a reader of this minor version."""
     values = {
         "signature": tables.SIGNATURE,
         "major": tables.MAJOR,
-        "minor": tables.MINOR,
-        "min_reader_minor": tables.MIN_READER_MINOR,
+        "minor": minor,
+        "min_reader_minor": minor,
         "flags": 0,
     }
     return encode(tables.PREAMBLE_TABLE, values, "preamble")

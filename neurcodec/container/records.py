@@ -116,8 +116,8 @@ class Gop:
 
     @property
     def frame_types(self) -> tuple[FrameType, ...]:
-        """Type of each frame; it follows from the number of frames and the backbone interval."""
-        return frame_types(len(self.pts), self.backbone_interval)
+        """Type of each frame; in a chunk with a base layer I and P are its frames, and S are filled."""
+        return frame_types(len(self.pts), self.base.rate_divisor if self.base else self.backbone_interval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import FrameType, Gop, Limits
+from neurcodec.container.records import FrameType, Gop, Limits, Profile
 from neurcodec.errors import InputError
 
 _KINDS = {"latents_i": "latents_I", "latents_p": "latents_P"}
+_FRAMES = {Profile.NATIVE: ("I", "P", "S"), Profile.LAYERED: ("base", "filled")}
 
 
 def summary(path: Path | str, limits: Limits | None = None, *, salvage: bool = False) -> dict[str, Any]:
@@ -40,16 +41,16 @@ def _open(path: Path | str) -> Any:
 
 
 def _describe(reader: Reader, size: int) -> dict[str, Any]:
-    types: Counter[FrameType] = Counter()
+    types: Counter[str] = Counter()
     quality: set[int] = set()
     intervals: set[int] = set()
     frames = chunks = ticks = 0
     bounds: tuple[int, int] | None = None
     for item in reader:
         if isinstance(item, Gop):
-            types.update(item.frame_types)
+            types.update(_names(item))
             quality.add(item.quality)
-            intervals.add(item.backbone_interval)
+            intervals.add(item.base.rate_divisor if item.base else item.backbone_interval)
             frames, chunks = frames + item.frames, chunks + 1
             end = item.pts[-1] + item.last_duration
             ticks += end - item.pts[0]
@@ -88,7 +89,7 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "chunks": chunks,
         "quality": sorted(quality),
         "backbone_intervals": sorted(intervals),
-        "frame_types": {kind.name: types[kind] for kind in FrameType},
+        "frame_types": {name: types[name] for name in _FRAMES[header.profile]},
         "bytes_by_kind": _bytes_by_kind(reader, size),
         "streams": [_stream(reader, number) for number in sorted(reader.streams)],
         "metadata": reader.metadata,
@@ -96,6 +97,13 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "losses": [{"start": loss.start, "end": loss.end, "reason": loss.reason} for loss in reader.losses],
         "gaps": [{"first_frame": gap.first_frame, "frames": gap.frames} for gap in reader.gaps],
     }
+
+
+def _names(gop: Gop) -> list[str]:
+    """What each frame of a chunk is called."""
+    if gop.base is None:
+        return [kind.name for kind in gop.frame_types]
+    return ["filled" if kind is FrameType.S else "base" for kind in gop.frame_types]
 
 
 def _bytes_by_kind(reader: Reader, size: int) -> dict[str, int]:

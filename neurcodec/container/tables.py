@@ -11,8 +11,7 @@ from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Field
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
 MAJOR = 1
-MINOR = 0
-MIN_READER_MINOR = 0
+MINOR = 1
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
 META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"

@@ -22,10 +22,18 @@ _COPY_FROM = 8
 class Writer:
     """Writes one .nvc file to `file` (binary, at its start). Streams come before the first chunk; `close` ends it.
 
+    minor: the minor version of the format that the file's contents need (spec section 15).
     Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
     """
 
-    def __init__(self, file: SupportsWrite[bytes], header: Header, model: ModelInfo, limits: Limits | None = None):
+    def __init__(
+        self,
+        file: SupportsWrite[bytes],
+        header: Header,
+        model: ModelInfo,
+        limits: Limits | None = None,
+        minor: int = 0,
+    ) -> None:
         self._file = file
         self._limits = limits or Limits()
         self._entries: list[IndexEntry] = []
@@ -40,7 +48,7 @@ class Writer:
         payloads.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
         self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
-        preamble = pack_preamble()
+        preamble = pack_preamble(minor)
         file.write(preamble)
         self._offset = len(preamble)
         self._chain = crc32(preamble)

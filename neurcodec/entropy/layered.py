@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neurcodec.container import FrameType, Substream, frame_types
-from neurcodec.entropy.bitplane import ChunkCoder, FrameLatents, SymbolCoder, coding_order, positions
+from neurcodec.container import FrameType, Substream
+from neurcodec.entropy.bitplane import STREAMS, ChunkCoder, FrameLatents, SymbolCoder, coding_order, positions
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
 DETAIL_BITS = 8
 FIRST_ONLY = 255
-"""The detail interval that leaves detail to a chunk's first frame."""
-_MOTION, _LATENTS = Substream.MOTION, Substream.LATENTS_P
+"""The detail interval that leaves detail to a chunk's first frame, whatever its length."""
 
 
 def detailed(types: Sequence[FrameType], interval: int) -> frozenset[int]:
@@ -58,10 +57,10 @@ def encode(
 
     detail: the interval of base frames with latents, 1 to 255, or 0 for none. Empty substreams are left out.
     """
-    coders = {stream: Encoder() for stream in (_MOTION, _LATENTS)}
+    coders = {stream: Encoder() for stream in STREAMS}
     planes = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
     if detail:
-        coders[_LATENTS].bits(detail, DETAIL_BITS)
+        coders[Substream.LATENTS_P].bits(detail, DETAIL_BITS)
     types = [frame.type for frame in frames]
     code_chunk(ChunkCoder(model, planes, grid, quality), types, detailed(types, detail), frames)
     streams = {stream: coder.finish() for stream, coder in coders.items()}
@@ -71,20 +70,16 @@ def encode(
 def decode(
     model: EntropyModel,
     streams: Mapping[Substream, bytes],
-    frames: int,
-    rate_divisor: int,
+    types: Sequence[FrameType],
     grid: tuple[int, int],
     quality: int,
 ) -> list[FrameLatents]:
-    """Decode a chunk of `frames` frames; DamageError when the substreams do not fit it."""
-    if streams.get(Substream.LATENTS_I):
-        raise DamageError("a chunk with a base layer has latents of I frames")
-    coders = {stream: Decoder(streams.get(stream, b"")) for stream in (_MOTION, _LATENTS)}
+    """Decode a chunk of frames of these types; DamageError when the substreams do not fit it."""
+    coders = {stream: Decoder(streams.get(stream, b"")) for stream in STREAMS}
     planes = {stream: SymbolCoder(model, coder) for stream, coder in coders.items()}
-    types = frame_types(frames, rate_divisor)
     detail = 0
-    if streams.get(_LATENTS):
-        detail = coders[_LATENTS].bits(DETAIL_BITS)
+    if streams.get(Substream.LATENTS_P):
+        detail = coders[Substream.LATENTS_P].bits(DETAIL_BITS)
         if not detail:
             raise DamageError("the interval of frames with detail is 0; the file is damaged")
     coder = ChunkCoder(model, planes, grid, quality)
