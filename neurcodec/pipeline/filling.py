@@ -29,6 +29,8 @@ from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import FrameType
 from neurcodec.entropy.bitplane import FrameLatents
 
+FILLING_WEIGHT = 16
+"""How much more a bit of motion must bring here than in a native chunk, whose latents it saves."""
 DETAIL_OFFSET = 8
 """How much higher the quality of detail latents is than their chunk's (at most 63)."""
 
@@ -86,7 +88,7 @@ def search(
     motion: dict[int, NDArray[np.int16]] = {}
     for before, after, between in spans(types, bases):
         device = after.picture.device
-        weight = motion_weight(torch.tensor([float(quality)]))
+        weight = FILLING_WEIGHT * motion_weight(torch.tensor([float(quality)]))
         if before is None or not between:
             field: Field = np.zeros((2, *(side // BLOCK for side in after.picture.shape[2:])), dtype=np.int64)
             continue

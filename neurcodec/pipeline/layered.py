@@ -96,13 +96,6 @@ def base_frames(decoded: Frames, height: int, width: int, features: int, device:
         yield CoarseFrame(FrameType.I, picture, empty)
 
 
-def kind(frame: FrameLatents) -> FrameKind:
-    """What the generator is told about a frame of a chunk with a base layer."""
-    if frame.type is FrameType.S:
-        return FrameKind.FILLED
-    return FrameKind.BASE if frame.y is None else FrameKind(frame.type)
-
-
 class LayeredCodec(NativeCodec):
     """A model's networks used for the layered profile."""
 
@@ -166,7 +159,7 @@ class LayeredCodec(NativeCodec):
                 yield to_rgb(frame.picture, header.height, header.width)
             return
         quality = MAX_CRF - gop.base.quantiser
-        kinds = [kind(frame) for frame in latents]
+        kinds = [FrameKind.BASE] * gop.frames  # better than FILLED, I and P until pairs of these are trained (0010)
         yield from restore(
             self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale)
         )
