@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.generator.diffusion import scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch
 from neurcodec.generator.text import tokenize
@@ -28,6 +30,33 @@ def working_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+@lru_cache(maxsize=2)
+def noise_on(device: torch.device, height: int, width: int) -> Tensor:
+    """x_T of a frame on a device."""
+    return terminal_noise(height, width).to(device)
+
+
+def fetch(pictures: Tensor, height: int, width: int) -> Callable[[], NDArray[np.uint8]]:
+    """Start to bring pictures (N, 3, H, W) in 0..1 to the host; the function gives them, uint8 (N, height, width, 3).
+
+    From a CUDA device they are copied into pinned memory while the device goes on with the next group.
+    """
+    pixels = pictures[:, :, :height, :width].clamp(0, 1).mul(255).add(0.5)
+    pixels = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    if pixels.device.type != "cuda":
+        return pixels.numpy
+    host = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+    host.copy_(pixels, non_blocking=True)
+    copied = torch.cuda.Event()
+    copied.record()
+
+    def wait() -> NDArray[np.uint8]:
+        copied.synchronize()
+        return host.numpy()
+
+    return wait
+
+
 @torch.inference_mode()
 def refine(
     generator: Generator, group: list[CoarseFrame], condition: Condition, state: State | None
@@ -35,7 +64,7 @@ def refine(
     """One diffusion step over a group: pictures (N, 3, H, W) in about 0..1, and the diffusion buffer."""
     coarse = torch.cat([frame.picture for frame in group])
     device = coarse.device
-    noise = terminal_noise(*coarse.shape[2:]).to(device).expand_as(coarse)
+    noise = noise_on(device, *coarse.shape[2:]).expand_as(coarse)
     timestep = int(scheduler().timesteps[0])
     features = torch.cat([frame.features for frame in group])
     with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):
@@ -62,30 +91,37 @@ def restore(
     scale: float = 1.0,
     caption: str = "",
     sketch: NDArray[np.bool_] | None = None,
+    texture: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
     quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer. caption,
     sketch: of the chunk, the edges bool (ceil(height / 8), ceil(width / 8)) of its first frame.
+    texture: its texture index, 0 where it has none.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None
     state: State | None = None
     first = 0
+    fetching: deque[Callable[[], NDArray[np.uint8]]] = deque()
     while group := list(islice(source, GROUP)):
         device = group[0].picture.device
         names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
         condition = Condition(
-            torch.tensor([int(name) for name in names], device=device),
+            torch.tensor([int(name) for name in names]).to(device, non_blocking=True),
             torch.full((len(group),), float(quality), device=device),
             torch.full((len(group),), float(scale), device=device),
             tokenize([caption]).to(device) if caption else None,
             None if sketch is None else held(sketch, group, first),
+            torch.full((len(group),), float(texture), device=device) if texture else None,
         )
         pictures, state = refine(generator, group, condition, state)
         first += len(group)
-        for picture in pictures:
-            yield to_rgb(picture[None], height, width)
+        fetching.append(fetch(pictures, height, width))
+        if len(fetching) > (device.type == "cuda"):  # on a CPU nothing would be gained by running ahead
+            yield from fetching.popleft()()
+    for wait in fetching:
+        yield from wait()
 
 
 def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Tensor:

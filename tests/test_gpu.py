@@ -1,0 +1,110 @@
+"""CUDA against the CPU: the same latents, pictures within the tolerance; scripts/gpu_check.py as far as a CPU goes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from conftest import ENVIRONMENT, scene, write_clip
+
+from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.container import FrameType, Profile, Reader
+from neurcodec.generator.model import Generator
+from neurcodec.generator.restore import restore
+from neurcodec.pipeline import latents, models
+from neurcodec.pipeline.device import choose
+from neurcodec.pipeline.encoder import encode_file
+from neurcodec.pipeline.inspection import verify_file
+from neurcodec.pipeline.native import load_network
+from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
+from neurcodec.pipeline.profiles import codec
+from neurcodec.pipeline.video import Video
+
+ROOT = Path(__file__).parent.parent
+TOLERANCE = 1.0  # bitstream_spec.md, section 8.4
+CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device")])  # fmt: skip
+DEVICES = pytest.mark.parametrize("device", ["cpu", CUDA])
+
+
+def decoded(path: Path, device: str, model: Path | str) -> list[np.ndarray]:
+    with Video(path, DecodeOptions(model=str(model), device=device, threads=1)) as video:
+        return [frame.rgb for frame in video]
+
+
+@DEVICES
+def test_digests_of_the_vectors(device: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a codec on the device, whose bit plane has the vectors' integers."""
+    vectors = ROOT / "tests" / "vectors"
+    monkeypatch.setattr(models.Model, "entropy_path", vectors / "model" / "entropy.safetensors")
+    entropy = codec(Profile.NATIVE, models.Model("vectors", tiny_model), device, 1).entropy
+    known = json.loads((vectors / "latents" / "digests.json").read_text())
+    for name, digests in known.items():
+        reader = Reader(io.BytesIO((vectors / "latents" / f"{name}.nvc").read_bytes()))
+        gops = list(reader.gops())
+        for gop in gops:
+            latents.decode(entropy, gop, reader.header)
+        assert [gop.latents_digest.hex() for gop in gops] == digests
+
+
+@DEVICES
+@pytest.mark.parametrize("profile", Profile)
+def test_files_of_one_device_decode_on_the_other(
+    device: str, profile: Profile, tiny_model: Path, tmp_path: Path
+) -> None:
+    source = write_clip(tmp_path / "in.mkv", scene(9, (96, 80)))
+    pictures = {}
+    for number, (one, other) in enumerate((("cpu", device), (device, "cpu"))):
+        coded = tmp_path / f"{number}.nvc"
+        encode_file(source, coded, EncodeOptions(profile=profile, model=str(tiny_model), device=one, threads=1))
+        assert verify_file(coded, model=str(tiny_model)).frames == 9
+        for place in (one, other):
+            pictures[number, place] = decoded(coded, place, tiny_model)
+        for here, there in zip(pictures[number, one], pictures[number, other], strict=True):
+            assert ((here.astype(float) - there) ** 2).mean() ** 0.5 <= TOLERANCE
+
+
+def random_frames(device: torch.device, features: int, count: int) -> list[CoarseFrame]:
+    """Smooth pictures of 60x36, padded, on a device."""
+    generator = torch.Generator().manual_seed(1)
+    frames = []
+    for _ in range(count):
+        picture = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 8, generator=generator), (48, 64), mode="bicubic")
+        buffer = torch.randn(1, features, 6, 8, generator=generator)
+        frames.append(CoarseFrame(FrameType.P, picture.clamp(0, 1).to(device), buffer.to(device)))
+    return frames
+
+
+@DEVICES
+def test_restored_pictures_are_within_the_tolerance_of_float32(device: str) -> None:
+    """And come in order, from full groups and a part of one, when they are fetched while the next group is computed."""
+    network = load_network(Generator, models.find("default").folder / "generator", torch.device("cpu"))
+    features = int(network.config.feature_channels)
+    place = choose(device)
+    reference = random_frames(torch.device("cpu"), features, 10)
+    with mock.patch("neurcodec.generator.restore.working_type", lambda device: torch.float32):
+        expected = list(restore(network, reference, 30, 36, 60))
+    moved = network.to(place)
+    got = list(restore(moved, random_frames(place, features, 10), 30, 36, 60))
+    assert len(got) == len(expected) == 10
+    assert all(picture.shape == (36, 60, 3) for picture in got)
+    errors = [((one.astype(float) - other) ** 2).mean() ** 0.5 for one, other in zip(expected, got, strict=True)]
+    assert max(errors) <= TOLERANCE
+    for frame, picture in zip(reference, expected, strict=True):  # which differ by more from what they restore
+        assert ((to_rgb(frame.picture, 36, 60).astype(float) - picture) ** 2).mean() ** 0.5 > 2 * TOLERANCE
+
+
+def test_the_script_runs_on_a_cpu(tiny_model: Path) -> None:
+    command = [sys.executable, "scripts/gpu_check.py", "--device", "cpu", "--quick", "--no-speed", "--frames", "3",
+               "--threads", "1", "--model", tiny_model]  # fmt: skip
+    run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    verdicts = [line.split()[-1] for line in run.stdout.splitlines()[1:]]
+    assert verdicts == ["ok"] * 6
