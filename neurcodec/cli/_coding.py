@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from neurcodec.cli import _common, _span
+from neurcodec.cli._caption import Caption
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.container import Profile
@@ -38,6 +39,9 @@ _ENCODE = (
                  show_default=True, help="Every Nth frame carries latents or is in the base, the others motion only."),
     click.option("--detail", type=click.IntRange(0, 255), default=0, show_default=True, metavar="N",
                  help="layered: every Nth base frame carries latents, 0 none."),
+    click.option("--caption", type=Caption(), metavar="TEXT|FILE",
+                 help="What the video shows, in words, for the generator."),
+    click.option("--sketch", is_flag=True, help="Add the edges of each chunk's first frame, for the generator."),
     _common.no_audio,
     click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR",
                  help="The networks' weights."),
@@ -96,6 +100,7 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
         device=choices["device"],
         gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
         backbone_interval=None if interval == "auto" else int(interval), detail=choices["detail"],
+        caption=choices["caption"] or "", sketch=choices["sketch"],
         audio=not choices["no_audio"], resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],
     )
 

@@ -43,6 +43,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("rate", f"{facts['bits_per_pixel']:.5f} bits/pixel, {facts['kbps'] or 0:.1f} kbps"),
         ("of these", shares),
     ]
+    lines += [("caption", caption) for caption in facts["captions"]]
     if streams:
         lines.append(("streams", streams))
     return [*lines, *((f"  {key}", value) for key, value in sorted(facts["metadata"].items()))]

@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from neurcodec.container.caption import unpack_caption
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import FrameType, Gop, Limits, Profile
+from neurcodec.container.records import FrameType, Gop, Limits, Profile, Substream
 from neurcodec.errors import InputError
 
+_CAPTIONS = 16  # different ones that are shown
 _KINDS = {"latents_i": "latents_I", "latents_p": "latents_P"}
 _FRAMES = {Profile.NATIVE: ("I", "P", "S"), Profile.LAYERED: ("base", "filled")}
 
@@ -43,6 +45,7 @@ def _open(path: Path | str) -> Any:
 def _describe(reader: Reader, size: int) -> dict[str, Any]:
     types: Counter[str] = Counter()
     quality: set[int] = set()
+    captions: dict[str, None] = {}
     intervals: set[int] = set()
     frames = chunks = ticks = 0
     bounds: tuple[int, int] | None = None
@@ -50,6 +53,8 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         if isinstance(item, Gop):
             types.update(_names(item))
             quality.add(item.quality)
+            if Substream.CAPTION in item.substreams and len(captions) < _CAPTIONS:
+                captions[unpack_caption(item.substreams[Substream.CAPTION])] = None
             intervals.add(item.base.rate_divisor if item.base else item.backbone_interval)
             frames, chunks = frames + item.frames, chunks + 1
             end = item.pts[-1] + item.last_duration
@@ -88,6 +93,7 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "kbps": float(size * 8 / duration / 1000) if duration else None,
         "chunks": chunks,
         "quality": sorted(quality),
+        "captions": list(captions),
         "backbone_intervals": sorted(intervals),
         "frame_types": {name: types[name] for name in _FRAMES[header.profile]},
         "bytes_by_kind": _bytes_by_kind(reader, size),

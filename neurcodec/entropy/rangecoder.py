@@ -72,6 +72,10 @@ class Encoder:
         if digits:
             self.coder.encode(np.array(digits, dtype=np.int32), BIT)
 
+    def symbol(self, symbol: int, model: object) -> None:
+        """Code one symbol."""
+        self.coder.encode(symbol, model)
+
     def finish(self) -> bytes:
         """The substream: little-endian words without the zero bytes at the end, which a reader supplies."""
         return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
@@ -101,6 +105,10 @@ class Decoder:
         for digit in self._decode(BIT, count) if count else ():
             value = 2 * value + int(digit)
         return value
+
+    def symbol(self, model: object) -> int:
+        """Decode one symbol."""
+        return int(self._decode(model, 1)[0])
 
     def _decode(self, model: object, count: int) -> NDArray[np.int32]:
         self.untouched = False

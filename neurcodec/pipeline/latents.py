@@ -7,6 +7,7 @@ from neurcodec.entropy import bitplane, layered
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
+from neurcodec.pipeline import side
 
 BLOCK = 16
 """Pixels of a latent position's side."""
@@ -20,7 +21,7 @@ def grid(width: int, height: int) -> tuple[int, int]:
 def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
     """The integers of every frame; beside a base layer most frames have none.
 
-    DamageError says which chunk does not decode to what was encoded.
+    Its sketch is checked too. DamageError says which chunk does not decode to what was encoded.
     """
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
@@ -29,6 +30,7 @@ def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
             latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)
         else:
             latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
+        side.sketch_of(gop, header)
     except DamageError as error:
         raise DamageError(f"{place}: {error}") from None
     if bitplane.digest(latents) != gop.latents_digest:

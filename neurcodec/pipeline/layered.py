@@ -26,6 +26,7 @@ from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
 from neurcodec.generator.restore import restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.pipeline import side
 from neurcodec.pipeline.filling import code, rebuild
 from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
@@ -113,7 +114,7 @@ class LayeredCodec(NativeCodec):
             last_duration=last_duration,
             quality=quality,
             backbone_interval=divisor,
-            substreams={Substream.BASE: pack(base.packets), **streams},
+            substreams={Substream.BASE: pack(base.packets), **streams, **side.encode(rgb[0], self.settings)},
             latents_digest=bitplane.digest(latents),
             base=BaseLayer(base.scale, divisor, base.crf),
         )
@@ -161,5 +162,6 @@ class LayeredCodec(NativeCodec):
         quality = MAX_CRF - gop.base.quantiser
         kinds = [FrameKind.BASE] * gop.frames  # better than FILLED, I and P until pairs of these are trained (0010)
         yield from restore(
-            self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale)
+            self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale),
+            side.caption_of(gop), side.sketch_of(gop, header),
         )

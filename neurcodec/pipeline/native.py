@@ -21,6 +21,7 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import ModelError
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
+from neurcodec.pipeline import side
 from neurcodec.pipeline.device import choose, limit_threads
 from neurcodec.pipeline.models import Model
 from neurcodec.pipeline.options import EncodeOptions
@@ -58,7 +59,7 @@ class NativeCodec:
             last_duration=last_duration,
             quality=quality,
             backbone_interval=interval,
-            substreams=bitplane.encode(self.entropy, latents, quality),
+            substreams=bitplane.encode(self.entropy, latents, quality) | side.encode(rgb[0], self.settings),
             latents_digest=bitplane.digest(latents),
         )
 
@@ -68,7 +69,10 @@ class NativeCodec:
         """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
         frames = decode_chunk(self._coarse, latents, gop.quality)
         if self._generator is not None:
-            yield from restore(self._generator, frames, gop.quality, header.height, header.width)
+            yield from restore(
+                self._generator, frames, gop.quality, header.height, header.width,
+                caption=side.caption_of(gop), sketch=side.sketch_of(gop, header),
+            )
             return
         for frame in frames:
             yield to_rgb(frame.picture, header.height, header.width)

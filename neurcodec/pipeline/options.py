@@ -48,11 +48,13 @@ class EncodeOptions:
     """How to encode.
 
     profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. target_size, target_kbps: bytes, or
-    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. target: chooses the quality
-    of the whole file. preset: one of PRESETS (native has one speed). gop_seconds: the longest chunk.
-    backbone_interval: 1 to 4, None measures the motion of each chunk (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets
-    detail latents, 0 none does. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go
-    on from what an earlier one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
+    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. target: chooses the quality of
+    the whole file. preset: one of PRESETS (native has one speed). gop_seconds: the longest chunk. backbone_interval: 1
+    to 4, None measures the motion of each chunk (native) or keeps all frames in the base (layered). detail: layered
+    only, every how many base frames one gets detail latents, 0 none does. caption: what the video shows, up
+    to 1024 bytes of UTF-8, "" for none. sketch: add the edges of each chunk's first frame. audio: copy sound and
+    subtitles. resume: keep what is done when the job stops, and go on from what an earlier one kept; not with a rate
+    target. threads: CPU threads, None leaves them to torch.
     """
 
     profile: Profile = Profile.NATIVE
@@ -66,6 +68,8 @@ class EncodeOptions:
     gop_seconds: Fraction = Fraction(5)
     backbone_interval: int | None = None
     detail: int = 0
+    caption: str = ""
+    sketch: bool = False
     audio: bool = True
     resume: bool = False
     overwrite: bool = False

@@ -16,6 +16,7 @@ from neurcodec.container import Gop, Limits, Reader
 from neurcodec.container.chunks import Source, read_chunk, read_preamble
 from neurcodec.errors import DamageError, FormatError, LimitError, OutputError
 from neurcodec.media import Frame
+from neurcodec.pipeline import side
 from neurcodec.pipeline.options import EncodeOptions
 
 _ERRORS = (FormatError, DamageError, LimitError)
@@ -67,6 +68,7 @@ class Partial:
             or gop.last_duration != frames[-1].duration
             or gop.quality != options.quality
             or options.backbone_interval not in (None, gop.backbone_interval)
+            or side.encode(frames[0].rgb, options) != {k: v for k, v in gop.substreams.items() if k in side.STREAMS}
         ):
             raise self._other()
         return gop

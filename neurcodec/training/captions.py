@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurcodec.entropy.sketch import CELL
 from neurcodec.errors import InputError
 from neurcodec.generator.model import fill_sketch
-from neurcodec.media.edges import CELL, edges
+from neurcodec.pipeline.edges import edges
 
 TABLE = "SOURCES.md"
 FILE, CAPTION = "file", "what it shows"

@@ -1,0 +1,35 @@
+"""A caption on the command line: the text, or the name of a file that holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurcodec.container.caption import CAPTION_BYTES, pack_caption
+from neurcodec.errors import InputError
+
+
+class Caption(click.ParamType[str]):
+    """Text of 1 to CAPTION_BYTES bytes in UTF-8, or a file of it; line breaks and runs of blanks become one blank."""
+
+    name = "caption"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            file = Path(text)
+            if file.is_file():
+                with file.open("rb") as source:
+                    text = source.read(4 * CAPTION_BYTES).decode("utf-8")
+        except UnicodeDecodeError:
+            self.fail(f"{value}: the file is not UTF-8 text", param, ctx)
+        except OSError as error:
+            if file.exists():
+                self.fail(f"{value}: {error.strerror}", param, ctx)
+        text = " ".join(text.split())
+        try:
+            pack_caption(text)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        return text
