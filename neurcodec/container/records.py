@@ -36,6 +36,7 @@ class Substream(IntEnum):
     BASE = 3
     CAPTION = 4
     SKETCH = 5
+    TEXTURE = 6
 
 
 class StreamKind(IntEnum):

@@ -41,8 +41,8 @@ class Condition(NamedTuple):
 
     kind: int64 (N,), values of `FrameKind`. quality: float32 (N,), 0..63 (for a base frame 63 - CRF).
     scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. text: of every group, int64
-    (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. None where no
-    group has one.
+    (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. texture: float32
+    (N,), 1..63 as of `media.texture`, 0 where it is not known. None where no group has one.
     """
 
     kind: Tensor
@@ -50,6 +50,7 @@ class Condition(NamedTuple):
     scale: Tensor
     text: Tensor | None = None
     sketch: Tensor | None = None
+    texture: Tensor | None = None
 
 
 State = tuple[Tensor, ...]
@@ -144,7 +145,7 @@ class TemporalBranch(nn.Module):
 class Generator(ModelMixin, ConfigMixin):
     """The generator. `widths` and `blocks` are those of the 1/4, 1/8 and 1/16 levels.
 
-    caption, sketch: whether it has the branches for them.
+    caption, sketch, texture: whether it has the branches for them.
     """
 
     @register_to_config
@@ -158,6 +159,7 @@ class Generator(ModelMixin, ConfigMixin):
         heads: int = 4,
         caption: bool = False,
         sketch: bool = False,
+        texture: bool = False,
     ) -> None:
         super().__init__()
         quarter, eighth, sixteenth = widths
@@ -184,6 +186,7 @@ class Generator(ModelMixin, ConfigMixin):
         self.tail = zero(nn.Conv2d(quarter, 48, 3, padding=1))
         self.text = TextEncoder(token_channels, token_channels) if caption else None
         self.edges = zero(nn.Conv2d(1, eighth, 3, padding=1, bias=False)) if sketch else None
+        self.grain = zero(nn.Linear(32, embedding)) if texture else None
 
     def forward(
         self,
@@ -225,11 +228,14 @@ class Generator(ModelMixin, ConfigMixin):
         return coarse + F.pixel_shuffle(self.tail(x1), 4), (last3, last2)
 
     def embedding(self, timestep: Tensor, condition: Condition) -> Tensor:
-        """What every block is told about its frame: timestep, quality, scale and kind."""
+        """What every block is told about its frame: timestep, quality, scale, kind and texture."""
         numbers = sinusoid(condition.quality / 64, 32) + sinusoid(condition.scale / 8, 32).roll(1, 1)
         embedding: Tensor = self.embed(
             torch.cat([sinusoid(timestep / 1000, 32), numbers, self.kind(condition.kind)], 1)
         )
+        if self.grain is not None and condition.texture is not None:
+            known = (condition.texture > 0).float()[:, None]
+            embedding = embedding + known * self.grain(sinusoid(condition.texture / 64, 32))
         return embedding
 
     def guidance(self, features: Tensor, text: Tensor | None, frames: int) -> tuple[Tensor, Tensor | None]:

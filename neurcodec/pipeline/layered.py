@@ -114,7 +114,12 @@ class LayeredCodec(NativeCodec):
             last_duration=last_duration,
             quality=quality,
             backbone_interval=divisor,
-            substreams={Substream.BASE: pack(base.packets), **streams, **side.encode(rgb[0], self.settings)},
+            substreams={
+                Substream.BASE: pack(base.packets),
+                **streams,
+                **side.encode(rgb[0], self.settings),
+                **side.encode_texture(rgb),
+            },
             latents_digest=bitplane.digest(latents),
             base=BaseLayer(base.scale, divisor, base.crf),
         )
@@ -162,6 +167,14 @@ class LayeredCodec(NativeCodec):
         quality = MAX_CRF - gop.base.quantiser
         kinds = [FrameKind.BASE] * gop.frames  # better than FILLED, I and P until pairs of these are trained (0010)
         yield from restore(
-            self._generator, frames, quality, header.height, header.width, kinds, float(gop.base.scale),
-            side.caption_of(gop), side.sketch_of(gop, header),
+            self._generator,
+            frames,
+            quality,
+            header.height,
+            header.width,
+            kinds,
+            float(gop.base.scale),
+            side.caption_of(gop),
+            side.sketch_of(gop, header),
+            side.texture_of(gop),
         )

@@ -1,7 +1,8 @@
 """Stage `generator`: restore real codec output (base layers and native coarse frames) in one step.
 
 Phase one (the first `denoise_steps`) pretrains it as a compression-conditioned denoiser over all noise levels
-(CoD-Lite's finding); then the timestep is fixed at the last one and the loss is 2 L1 + LPIPS. With `frames` above 1
+(CoD-Lite's finding); then the timestep is fixed at the last one and the loss is L1 plus the logarithm of LPIPS: what
+counts is the relative gain, on clean pictures as on bad ones, as in a BD-rate. With `frames` above 1
 the groups are short clips, so that the temporal branches train (cascaded training). Some clips have a caption or a
 sketch (`training.captions`), so that the generator works with and without.
 """
@@ -23,8 +24,12 @@ from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator
 from neurcodec.generator.text import tokenize
+from neurcodec.media.texture import texture_index
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
+
+LPIPS_FLOOR = 0.02
+"""Below this a gain counts less and less: nobody sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class GeneratorConfig:
     """Settings of the stage. size: crop side in pixels (a multiple of 16). batch: clips per step.
 
     native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile (about a
-    fifth faster on the CPU; it needs a C++ compiler). captions, sketches: share of the clips with theirs.
+    fifth faster on the CPU; it needs a C++ compiler). captions, sketches, textures: share of the clips with theirs.
     """
 
     steps: int = 20000
@@ -41,11 +46,12 @@ class GeneratorConfig:
     frames: int = 1
     size: int = 160
     denoise_steps: int = 1000
-    lpips_weight: float = 1.0
+    lpips_weight: float = 0.15
     native: float = 0.5
     compile: int = 0
     captions: float = 0.5
     sketches: float = 0.25
+    textures: float = 0.9
     seed: int = 1
     minutes: float = 1e9
 
@@ -69,9 +75,12 @@ class PairSampler:
     folders: each with its share of the draws; in it, clips are drawn by their number of frames up to 12.
     """
 
-    def __init__(self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, seed: int) -> None:
+    def __init__(
+        self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, textures: float, seed: int
+    ) -> None:
         self.random = np.random.default_rng(seed)
-        self.feature_channels, self.side = feature_channels, side
+        self.feature_channels, self.side, self.textures = feature_channels, side, textures
+        self.known_textures: dict[Path, int] = {}
         self.entries = []
         weights = []
         for folder, part in folders.items():
@@ -85,7 +94,7 @@ class PairSampler:
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
         """Draw a batch; a clip shorter than `frames` is held on its last frame."""
         sources, coarse, features, conditions = [], [], [], []
-        captions, sketches = [], []
+        captions, sketches, textures = [], [], []
         for pick in self.random.choice(len(self.entries), clips, p=self.weights):
             folder, entry = self.entries[pick]
             base = entry["bases"][self.random.integers(len(entry["bases"]))]
@@ -97,6 +106,7 @@ class PairSampler:
             source = np.load(folder / entry["file"], mmap_mode="r")
             degraded = np.load(folder / base["file"], mmap_mode="r")
             captions.append(self.side.caption(self.random, entry["file"]))
+            textures += [self.texture(folder / entry["file"])] * frames
             sketches.append(self.side.sketch(self.random, source, numbers, at, flip))
             for number in numbers:
                 shown = upscaled(degraded[number], entry["height"], entry["width"])
@@ -111,9 +121,20 @@ class PairSampler:
             to_tensor(np.stack(coarse), device),
             torch.from_numpy(np.stack(features).astype(np.float32)).to(device),
             Condition(
-                kinds, quality.float(), scale.float(), tokenize(captions).to(device), torch.cat(sketches).to(device)
+                kinds,
+                quality.float(),
+                scale.float(),
+                tokenize(captions).to(device),
+                torch.cat(sketches).to(device),
+                torch.tensor(textures, dtype=torch.float32, device=device),
             ),
         )
+
+    def texture(self, file: Path) -> int:
+        """The texture index of a source, or 0 for the share of clips that go without."""
+        if file not in self.known_textures:
+            self.known_textures[file] = texture_index(np.load(file, mmap_mode="r"))
+        return self.known_textures[file] if self.random.random() < self.textures else 0
 
     def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
         """The feature buffer (C, h/8, w/8) under a crop."""
@@ -161,12 +182,12 @@ class GeneratorStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
             x0 = x0.float()
-            lpips = self.lpips(x0, batch.source).mean()
+            lpips = self.lpips(x0, batch.source)
         l1 = (x0 - batch.source).abs().mean()
         with torch.no_grad():
             psnr = -10 * torch.log10((x0 - batch.source).square().mean((1, 2, 3)) + 1e-6).mean()
-        value = 2 * l1 + config.lpips_weight * lpips
-        return value, {"l1": float(l1.detach()), "lpips": float(lpips.detach()), "psnr": float(psnr)}
+        value = 2 * l1 + config.lpips_weight * torch.log(lpips + LPIPS_FLOOR).mean()
+        return value, {"l1": float(l1.detach()), "lpips": float(lpips.detach().mean()), "psnr": float(psnr)}
 
 
 def train(
@@ -178,6 +199,6 @@ def train(
     trainer.resume()
     lpips = LPIPS.load(weights / "lpips").to(next(model.parameters()).device)
     side = SideStreams.load(folder.parent / "captions.json", config.captions, config.sketches)
-    sampler = PairSampler(pairs, model.config.feature_channels, side, config.seed + trainer.step)
+    sampler = PairSampler(pairs, model.config.feature_channels, side, config.textures, config.seed + trainer.step)
     trainer.run(GeneratorStage(model, sampler, lpips, config).loss)
     return trainer

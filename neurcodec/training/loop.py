@@ -31,7 +31,7 @@ class Schedule:
     learning_rate: float
     decay: float = 0.4
     minutes: float = 1e9
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: float = 2.0
     clip: float = 1.0
     ema: float = 0.998
 

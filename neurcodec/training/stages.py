@@ -2,7 +2,7 @@
 
 runs/pairs      sources and AV1 bases          (stage pairs)
 runs/coarse     in-loop codec                  (stage coarse)
-runs/priors     the four priors                (stage priors)
+runs/priors     the two priors                (stage priors)
 runs/native     native pairs                   (stage native)
 runs/captions.json  what the clips show        (stage captions, optional)
 runs/generator  the generator                  (stage generator)
@@ -24,7 +24,7 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
 from neurcodec.training import captions, coarse, generator, native, pairs, priors
-from neurcodec.training.export import entropy_model, latent_priors, model_card, motion_priors, write_model
+from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
 
 
@@ -68,8 +68,7 @@ def trained_codec(runs: Path) -> tuple[CoarseCodec, nn.ModuleDict, EntropyModel]
     codec = CoarseCodec()
     load_run(codec, runs / "coarse")
     hidden = priors.PriorsConfig().hidden
-    latents = latent_priors(len(codec.intra.basis), hidden)
-    every = nn.ModuleDict({**dict(latents.items()), **dict(motion_priors(hidden).items())})
+    every = latent_priors(len(codec.intra.basis), hidden)
     if (runs / "priors" / "checkpoint.json").exists():
         load_run(every, runs / "priors")
     rounded_to_bfloat16(codec)
@@ -126,7 +125,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
         raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
-    model = Generator(caption=True, sketch=True).to(place.device, memory_format=torch.channels_last)
+    model = Generator(caption=True, sketch=True, texture=True).to(place.device, memory_format=torch.channels_last)
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
@@ -135,7 +134,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
     """Stage export: the averaged weights of all runs, as a model folder with its card."""
     codec, _, entropy = trained_codec(place.runs)
-    model = Generator(caption=True, sketch=True)
+    model = Generator(caption=True, sketch=True, texture=True)
     load_run(model, place.runs / "generator")
     write_model(place.out, codec, model, entropy)
     (place.out / "MODEL_CARD.md").write_text(model_card(place.runs, place.out, settings))
