@@ -31,8 +31,10 @@ from neurcodec.container import (
     frame_types,
 )
 from neurcodec.entropy import bitplane, layered
+from neurcodec.entropy import motion as motion_plane
 from neurcodec.entropy.bitplane import FrameLatents
-from neurcodec.entropy.model import MODES, PRIORS, EntropyModel
+from neurcodec.entropy.model import PRIORS, EntropyModel
+from neurcodec.entropy.motion import MODES, MOTION_LIMIT
 from neurcodec.entropy.prior import PriorWeights
 from neurcodec.entropy.tables import (
     PHASES,
@@ -86,10 +88,9 @@ def make_model() -> EntropyModel:
     """The model of the vectors; its file is committed, and this says where it came from."""
     chance = random.Random(20)
     channels = CUTS[-1]
-    shapes = ((channels, len(CUTS), 1, False), (channels, len(CUTS), channels + 4, True), (2, 1, 4, True),
-              (2, MODES, 7, True))  # fmt: skip
+    shapes = ((channels, len(CUTS), 1, False), (channels, len(CUTS), channels + 4, True))
     priors = {name: prior(chance, *shape) for name, shape in zip(PRIORS, shapes, strict=True)}
-    return EntropyModel(Tables(value_tables(), {MODES: build_class_tables(MODES)}), priors, CUTS, b"")
+    return EntropyModel(Tables(value_tables(), {len(CUTS): build_class_tables(len(CUTS))}), priors, CUTS, b"")
 
 
 def small(chance: random.Random) -> int:
@@ -124,14 +125,16 @@ def chunk(
     result = []
     for kind in frame_types(frames, interval):
         motion = classes = y = None
+        quality = 0
         if kind is not FrameType.I:
             mode = choices(MODES if kind is FrameType.S else 1)
-            motion = np.concatenate([mode[None], planes(2, bitplane.MOTION_LIMIT)])
+            motion = np.concatenate([mode[None], planes(2, MOTION_LIMIT)])
         if kind is not FrameType.S:
+            quality = chance.randrange(64)
             classes = choices(len(CUTS)).astype(np.uint8)
             coded = np.arange(CUTS[-1])[:, None, None] < np.array(CUTS)[classes]
             y = np.where(coded, planes(CUTS[-1], bitplane.LATENT_LIMIT), 0).astype(np.int16)
-        result.append(FrameLatents(kind, motion, classes, y))
+        result.append(FrameLatents(kind, motion, classes, y, quality))
     return result
 
 
@@ -223,7 +226,7 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
     size = (64, 48)
     whole = gop(model, chunk(chance, size, 5, 2), 2, 30)
     intra = gop(model, chunk(chance, size, 1, 1), 1, 30)
-    with patch.object(bitplane, "MOTION_LIMIT", 512):
+    with patch.object(motion_plane, "MOTION_LIMIT", 512):
         far = chunk(chance, size, 2, 1)
         far[1].motion[1, 0, 0] = 512
         wide = gop(model, far, 1, 30)
@@ -233,6 +236,7 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         loud = gop(model, large, 1, 30)
 
     gap = filled(model, chance, size, 5, 2, 0, 30)
+    detailed = filled(model, chance, size, 5, 2, 1, 30)
 
     def streams(**parts: bytes) -> Gop:
         return replace(whole, substreams=whole.substreams | {Substream[name.upper()]: parts[name] for name in parts})
@@ -252,7 +256,7 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "undecodable": ("DamageError", pack(model, size, [streams(latents_i=b"\xff" * 8)])),
         "far_motion": ("DamageError", pack(model, size, [wide])),
         "large_latent": ("DamageError", pack(model, size, [loud])),
-        "quality": ("DamageError", pack(model, size, [replace(whole, quality=0)])),
+        "quality": ("DamageError", pack(model, size, [replace(detailed, quality=0)])),
         "layered_latents": ("DamageError", pack(model, size, [replace(
             base(), substreams=base().substreams | {Substream.MOTION: motion})])),
         "layered_digest": ("DamageError", pack(model, size, [replace(base(), latents_digest=whole.latents_digest)])),

@@ -192,8 +192,6 @@ class FrameDecoder:
 
     def read_classes(self, coder: RangeDecoder, features: list[list[int]]) -> list[int]:
         w, count = self.w, len(self.cuts)
-        if count == 1:
-            return [0] * len(features)
         tables = []
         for f in features:
             o = [activation(dot(row, f) + bias) for row, bias in zip(w["classes"], w["classes_bias"], strict=True)]
@@ -234,6 +232,74 @@ class FrameDecoder:
         return [[next(rest) if k < self.cuts[kind] else 0 for k in range(self.channels)] for kind in classes]
 
 
+Vector = tuple[int, int]
+RATES = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5)
+
+
+class MotionDecoder:
+    """Section 6.7: adaptive decisions, then vectors and modes in raster order."""
+
+    def __init__(self, coder: RangeDecoder) -> None:
+        self.coder = coder
+        self.contexts: dict[tuple[Any, ...], tuple[int, int]] = {}
+
+    def bit(self, *context: Any) -> int:
+        p, n = self.contexts.get(context, (16384, 0))
+        one = (2 * (p // 128) + 1) << 15
+        b = self.coder.symbol(Table([2**24 - one, one]))
+        step = RATES[min(n, 15)]
+        self.contexts[context] = p + ((32767 * b - p) >> step), n + 1
+        return b
+
+    def field(self, kind: str, place: list[Plane], last: list[Plane]) -> tuple[Plane, list[Plane]]:
+        grid = len(place[0]), len(place[0][0])
+        mode, dx, dy = blank(grid), blank(grid), blank(grid)
+        for y in range(grid[0]):
+            for x in range(grid[1]):
+                dx[y][x], dy[y][x] = self.vector(kind, [dx, dy], place, last, y, x)
+                need(max(abs(dx[y][x]), abs(dy[y][x])) <= 511, "a vector out of range")
+                if kind == "S":
+                    mode[y][x] = self.mode(mode[y][x - 1] if x else 1, mode[y - 1][x] if y else 1)
+        return mode, [dx, dy]
+
+    def vector(self, kind: str, own: list[Plane], place: list[Plane], last: list[Plane], y: int, x: int) -> Vector:
+        def at(field: list[Plane], j: int, i: int) -> Vector:
+            return field[0][j][i], field[1][j][i]
+
+        p, q = at(place, y, x), at(last, y, x)
+        a = at(own, y, x - 1) if x else p
+        b = at(own, y - 1, x) if y else p
+        c = at(own, y - 1, x + 1) if y and x + 1 < len(own[0][0]) else p
+        candidates: list[Vector] = []
+        for one in (p, a, b, q, (0, 0)) if kind == "S" else (a, b, c, p, (0, 0)):
+            if one not in candidates:
+                candidates.append(one)
+        like = (a == b) + 2 * (b == c) + 4 * (p == a) + 8 * (p == q)
+        for number, one in enumerate(candidates):
+            if self.bit(*(("first", kind, like) if number == 0 else ("next", kind, number, len(candidates)))):
+                return one
+        dx, dy = (sorted(part)[1] + self.difference(kind, axis) for axis, part in enumerate(zip(a, b, c, strict=True)))
+        return dx, dy
+
+    def difference(self, kind: str, axis: int) -> int:
+        if not self.bit("nonzero", kind, axis):
+            return 0
+        length = 0
+        while length < 9 and self.bit("longer", kind, length):
+            length += 1
+        negative = self.bit("sign", kind, axis)
+        size = 1
+        for i in range(length):
+            size = 2 * size + (self.bit("second", kind, length) if i == 0 else self.bit("rest"))
+        return -size if negative else size
+
+    def mode(self, left: int, above: int) -> int:
+        modes = [left, above]
+        if self.bit("both", modes.count(1)):
+            return 1
+        return 2 * self.bit("after", modes.count(2) - modes.count(0))
+
+
 Frame = tuple[Plane | None, list[Plane] | None, Plane | None, list[Plane] | None]
 """Mode, (dx, dy), classes, latents."""
 
@@ -245,7 +311,8 @@ class ChunkDecoder:
         self.model, self.grid = model, grid
         self.coders = {number: RangeDecoder(streams.get(number, b"")) for number in (0, 1, 2)}
         self.quality = blank(grid, quality)
-        self.motion = [blank(grid), blank(grid)]
+        self.mover = MotionDecoder(self.coders[0])
+        self.motion = self.sparse = [blank(grid), blank(grid)]
 
     def frames(self, types: str) -> list[Frame]:
         out: dict[int, Frame] = {}
@@ -253,10 +320,9 @@ class ChunkDecoder:
         if types:
             out[0] = self.intra()
         for before, after in pairwise(backbones):
-            out[after] = self.backbone(after - before)
-            self.sparse = [blank(self.grid) for _ in range(3)]
+            out[after] = self.backbone()
             for i in range(before + 1, after):
-                out[i] = self.between(i - before, after - before)
+                out[i] = self.between()
         for coder in self.coders.values():
             coder.end()
         return [out[i] for i in range(len(types))]
@@ -273,7 +339,7 @@ class ChunkDecoder:
             before = bases[number - 1] if number else place
             moved = place - before > 1
             if moved:
-                self.read_motion(place - before)
+                self.read_motion()
             else:
                 self.motion = [blank(self.grid), blank(self.grid)]
             if detail and number % interval == 0:
@@ -282,33 +348,30 @@ class ChunkDecoder:
             else:
                 classes = values = None
             out[place] = (blank(self.grid), self.motion, classes, values) if moved else (None, None, classes, values)
-            self.sparse = [blank(self.grid) for _ in range(3)]
             for i in range(before + 1, place):
-                out[i] = self.between(i - before, place - before)
+                out[i] = self.between()
         for coder in self.coders.values():
             coder.end()
         return [out[i] for i in range(len(types))]
 
-    def shift(self, name: str) -> int:
-        return int(self.model.priors[name]["shift"])
-
     def intra(self) -> Frame:
-        reader = FrameDecoder(self.model, "latents_i", [self.quality], self.model.cuts, 32000)
+        context = [blank(self.grid, max(0, self.coders[1].bits(6) - 10))]
+        reader = FrameDecoder(self.model, "latents_i", context, self.model.cuts, 32000)
         self.classes, self.latents = reader.decode(self.coders[1])
         return None, None, self.classes, self.latents
 
-    def backbone(self, distance: int) -> Frame:
-        self.read_motion(distance)
+    def backbone(self) -> Frame:
+        self.read_motion()
+        self.quality = blank(self.grid, self.coders[2].bits(6))
         self.read_latents()
         return blank(self.grid), self.motion, self.classes, self.latents
 
-    def read_motion(self, distance: int) -> None:
-        shift = self.shift("motion_p")
-        context = [*(inputs(plane, shift) for plane in self.motion), self.quality, blank(self.grid, 16 * distance)]
-        _, self.motion = FrameDecoder(self.model, "motion_p", context, [2], 511).decode(self.coders[0])
+    def read_motion(self) -> None:
+        _, self.motion = self.mover.field("P", self.motion, self.motion)
+        self.sparse = self.motion
 
     def read_latents(self) -> None:
-        shift = self.shift("latents_p")
+        shift = int(self.model.priors["latents_p"]["shift"])
         context = [
             *(inputs(plane, shift) for plane in self.latents), times(self.classes, 16),
             *(inputs(plane, shift) for plane in self.motion), self.quality,
@@ -316,15 +379,9 @@ class ChunkDecoder:
         reader = FrameDecoder(self.model, "latents_p", context, self.model.cuts, 32000)
         self.classes, self.latents = reader.decode(self.coders[2])
 
-    def between(self, distance: int, span: int) -> Frame:
-        shift = self.shift("motion_s")
-        context = [
-            *(inputs(plane, shift) for plane in self.motion), times(self.sparse[0], 64),
-            *(inputs(plane, shift) for plane in self.sparse[1:]), self.quality, blank(self.grid, 64 * distance // span),
-        ]  # fmt: skip
-        mode, vectors = FrameDecoder(self.model, "motion_s", context, [2, 2, 2], 511).decode(self.coders[0])
-        self.sparse = [mode, *vectors]
-        return mode, vectors, None, None
+    def between(self) -> Frame:
+        mode, self.sparse = self.mover.field("S", self.motion, self.sparse)
+        return mode, self.sparse, None, None
 
 
 def digest(frames: list[Frame]) -> bytes:

@@ -15,6 +15,7 @@ from neurcodec.container import FrameType, Substream, frame_types
 from neurcodec.entropy import bitplane
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
+from neurcodec.entropy.motion import HALF, Binary
 from neurcodec.entropy.prior import PriorState
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.entropy.tables import TOTAL, normalise
@@ -39,15 +40,17 @@ def random_chunk(
     channels = model.cuts[-1]
     for kind in frame_types(frames, interval):
         motion = classes = y = None
+        quality = 0
         if kind is not FrameType.I:
             vectors = np.clip(np.rint(random.laplace(0, 6, (2, *grid))), -511, 511)
             mode = random.integers(0, 3 if kind is FrameType.S else 1, (1, *grid))
             motion = np.concatenate([mode, vectors]).astype(np.int16)
         if kind is not FrameType.S:
+            quality = int(random.integers(64))
             classes = random.integers(0, len(model.cuts), grid).astype(np.uint8)
             y = np.rint(random.laplace(0, 2, (channels, *grid)) * random.choice([1, 1, 500], (channels, *grid)))
             y = np.where(np.arange(channels)[:, None, None] < np.array(model.cuts)[classes], y, 0).astype(np.int16)
-        result.append(FrameLatents(kind, motion, classes, y))
+        result.append(FrameLatents(kind, motion, classes, y, quality))
     return result
 
 
@@ -61,6 +64,7 @@ def test_any_chunk_round_trips(model: EntropyModel, data: st.DataObject) -> None
     streams = bitplane.encode(model, chunk, quality)
     decoded = bitplane.decode(model, streams, frames, interval, grid, quality)
     assert bitplane.digest(decoded) == bitplane.digest(chunk)
+    assert [frame.quality for frame in decoded] == [frame.quality for frame in chunk]
 
 
 @settings(max_examples=50, deadline=None)
@@ -93,7 +97,23 @@ def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
     information = 0.0
     tables = model.tables.value
 
+    class Adaptive(Binary):
+        def code(self, context, bit):  # type: ignore[no-untyped-def]
+            nonlocal information
+            one = (2 * (self.states.get(context, (HALF, 0))[0] >> 7) + 1) / 512
+            information -= np.log2(one if bit else 1 - one)
+            return super().code(context, bit)
+
     class Measuring(bitplane.SymbolCoder):
+        def __init__(self, model, coder):  # type: ignore[no-untyped-def]
+            super().__init__(model, coder)
+            self.motion_coder.binary = Adaptive(coder)
+
+        def quality(self, value):  # type: ignore[no-untyped-def]
+            nonlocal information
+            information += bitplane.QUALITY_BITS
+            return super().quality(value)
+
         def residuals(self, indexes, mean, wanted):  # type: ignore[no-untyped-def]
             nonlocal information
             reach = np.array([len(tables[index]) // 2 - 1 for index in indexes])
@@ -107,9 +127,8 @@ def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
 
         def classes(self, state, count, wanted):  # type: ignore[no-untyped-def]
             nonlocal information
-            if count > 1:
-                for index, symbol in zip(state.class_tables(), wanted, strict=True):
-                    information -= np.log2(model.tables.classes[count][index][symbol] / TOTAL)
+            for index, symbol in zip(state.class_tables(), wanted, strict=True):
+                information -= np.log2(model.tables.classes[count][index][symbol] / TOTAL)
             return super().classes(state, count, wanted)
 
     encoders = {stream: Encoder() for stream in bitplane.STREAMS}
@@ -160,6 +179,7 @@ SCRIPT = """
 import sys, numpy as np
 from pathlib import Path
 from neurcodec.entropy.model import EntropyModel
+from neurcodec.entropy.motion import HALF, Binary
 from neurcodec.entropy import bitplane
 from test_entropy import random_chunk
 model = EntropyModel.load(Path(sys.argv[1]))

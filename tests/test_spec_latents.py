@@ -217,7 +217,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, np.ndarray], dict[str, s
 
 WRONG_MODELS: dict[str, tuple[Callable[[dict[str, np.ndarray], dict[str, str]], object], str]] = {
     "float": (lambda t, m: t.update(cuts=t["cuts"].astype(np.float32)), "cuts"),
-    "missing": (lambda t, m: t.pop("motion_p.hidden"), "motion_p.hidden"),
+    "missing": (lambda t, m: t.pop("latents_p.hidden"), "latents_p.hidden"),
     "sizes": (lambda t, m: t.update({"tables.value_sizes": t["tables.value_sizes"][1:]}), "value table sizes"),
     "sum": (lambda t, m: t["tables.value"].__setitem__(0, 7), "2\\^24"),
     "zero": (lambda t, m: t["tables.classes.3"].__setitem__((0, slice(None)), [0, 0, 2**24]), "2\\^24"),
@@ -227,7 +227,7 @@ WRONG_MODELS: dict[str, tuple[Callable[[dict[str, np.ndarray], dict[str, str]], 
     "cuts": (lambda t, m: t["cuts"].__setitem__(0, 1), "ascend"),
     "shape": (lambda t, m: t.update({"latents_p.context": t["latents_p.context"][:, 9:]}), "latents_p.context"),
     "weight": (lambda t, m: t["latents_i.hidden"].__setitem__((0, 0), 40000), "beyond 32768"),
-    "shift": (lambda t, m: m.update(shifts=m["shifts"].replace('"motion_s": ', '"motion_s": 9')), "shift of motion_s"),
+    "shift": (lambda t, m: m.update(shifts=m["shifts"].replace('_p": ', '_p": 9')), "shift of latents_p"),
     "shifts": (lambda t, m: m.update(shifts="[]"), "entropy model"),
     "json": (lambda t, m: m.update(shifts="{"), "entropy model"),
 }
@@ -250,10 +250,10 @@ def test_a_huge_model_file_is_not_read(tmp_path: Path) -> None:
 
 def test_a_wide_prior_is_refused(tmp_path: Path) -> None:
     def widen(tensors: dict[str, np.ndarray], _: dict[str, str]) -> None:
-        shapes = {"context": (1025, 36), "current": (4, 1025, 36), "current_bias": (4, 1025), "hidden": (1025, 1025),
-                  "classes": (2, 1025), "class_embedding": (1, 1025), "values": (4, 1025)}  # fmt: skip
+        shapes = {"context": (1025, 9), "current": (4, 1025, 63), "current_bias": (4, 1025), "hidden": (1025, 1025),
+                  "classes": (2, 1025), "class_embedding": (3, 1025), "values": (10, 1025)}  # fmt: skip
         shapes |= dict.fromkeys(("context_bias", "hidden_bias"), (1025,))
-        tensors.update({f"motion_p.{name}": np.zeros(shape, np.int32) for name, shape in shapes.items()})
+        tensors.update({f"latents_i.{name}": np.zeros(shape, np.int32) for name, shape in shapes.items()})
 
     with pytest.raises(ModelError, match="hidden units"):
         EntropyModel.load(rewritten(tmp_path, widen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,19 +15,24 @@ from torch import Tensor
 from neurcodec.coarse.model import CoarseCodec, Transform, quantiser_step
 from neurcodec.coarse.motion import Field, luma, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
+from neurcodec.coarse.worth import block_worths
 from neurcodec.container import FrameType, frame_types
 from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order, positions
 
 DISTORTION_PER_BIT = 0.134
 """Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""
 INTRA_WEIGHT, INTER_WEIGHT = 4.0, 1.3
-"""What squared error in a frame counts, the frames that follow it included."""
+"""What squared error in a frame counts that is coded without its chunk."""
 MOTION_WEIGHT = 0.35
 """Absolute luma difference, in quantiser steps, that one bit of motion is worth."""
 SPARSE_WEIGHT = 1.3
 """How much more a bit must bring in an S frame, which no other frame refers to."""
-INTRA_OFFSET = 10
-"""How much higher the quality of an I frame is than its chunk's (at most 63): all that stands still refers to it."""
+USUAL_WORTH = 6.0
+"""The frames that inherit an error in a P frame whose quality is its chunk's."""
+CODING_LOSS = 120.0
+"""The square of the step over the squared error per pixel that coding leaves at it."""
+CHUNK_WEIGHT = 0.85
+"""What squared error counts in a block of a chunk that is worth as much as its quality says."""
 DEAD_ZONE = 0.17
 """How far above 1/2 the rounding threshold lies."""
 
@@ -103,10 +109,8 @@ def to_luma(picture: Tensor) -> NDArray[np.float32]:
 class Backbone:
     """The reference state of a chunk: the last backbone's picture, feature buffer and motion."""
 
-    def __init__(self, model: CoarseCodec, quality: int, device: torch.device) -> None:
+    def __init__(self, model: CoarseCodec, device: torch.device) -> None:
         self.model = model
-        self.quality = torch.tensor([float(quality)], device=device)
-        self.intra_quality = torch.tensor([float(min(63, quality + INTRA_OFFSET))], device=device)
         self.picture = torch.zeros(0, device=device)
         self.features = torch.zeros(0, device=device)
 
@@ -115,17 +119,18 @@ class Backbone:
         vectors = torch.from_numpy(motion / 4).float()[None].to(self.picture.device)
         return overlapped(self.picture, vectors), warp_features(self.features, vectors)
 
-    def decode(self, kind: FrameType, y: NDArray[np.int16], motion: Field | None) -> None:
+    def decode(self, kind: FrameType, y: NDArray[np.int16], motion: Field | None, quality: int) -> None:
         """Rebuild a backbone frame from its integers and make it the reference."""
-        latents = torch.from_numpy(y.astype(np.float32))[None].to(self.quality.device)
+        latents = torch.from_numpy(y.astype(np.float32))[None].to(self.picture.device)
+        level = torch.tensor([float(quality)], device=latents.device)
         if kind is FrameType.I:
             grey = latents.new_full((1, 3, y.shape[1] * BLOCK, y.shape[2] * BLOCK), 0.5)
-            picture, self.features = self.model.intra.synthesise(latents, grey, None, self.intra_quality)
+            picture, self.features = self.model.intra.synthesise(latents, grey, None, level)
         else:
             if motion is None:
                 raise ValueError("a P frame has motion")
             prediction, context = self.predict(motion)
-            picture, self.features = self.model.inter.synthesise(latents, prediction, context, self.quality)
+            picture, self.features = self.model.inter.synthesise(latents, prediction, context, level)
         self.picture = picture.clamp(0, 1)
 
 
@@ -144,34 +149,54 @@ class ChunkEncoder:
     """Codes one chunk's frames, each after the backbones it needs; closes the loop over the coarse pictures."""
 
     def __init__(self, model: CoarseCodec, quality: int, cuts: Sequence[int], height: int, width: int) -> None:
-        self.model, self.cuts = model, cuts
-        self.state = Backbone(model, quality, next(model.parameters()).device)
-        self.weight = motion_weight(self.state.quality)
+        self.model, self.cuts, self.quality = model, cuts, quality
+        self.device = next(model.parameters()).device
+        self.state = Backbone(model, self.device)
         self.motion: Field = np.zeros((2, -(-height // BLOCK), -(-width // BLOCK)), dtype=np.int64)
         self.before = self.after = np.zeros((0, 0), dtype=np.float32)
 
-    def backbone(self, kind: FrameType, picture: Tensor) -> FrameLatents:
-        """Code an I or P frame (1, 3, H, W) and make it the reference."""
-        state = self.state
+    def backbone(self, kind: FrameType, picture: Tensor, worth: NDArray[np.float64]) -> FrameLatents:
+        """Code an I or P frame (1, 3, H, W) and make it the reference; worth: of each block's errors (h, w)."""
+        state, transform = self.state, self.model.intra if kind is FrameType.I else self.model.inter
+        level, weights = frame_quality(self.quality, worth, transform)
+        quality = torch.tensor([float(level)], device=self.device)
         if kind is FrameType.I:
-            transform, quality, planes = self.model.intra, state.intra_quality, None
-            y = transform.analyse(picture, torch.full_like(picture, 0.5), quality)
+            prediction, planes = torch.full_like(picture, 0.5), None
         else:
-            transform, quality = self.model.inter, state.quality
-            self.motion = search_backbone(to_luma(picture), self.after, self.motion, self.weight)
-            y = transform.analyse(picture, state.predict(self.motion)[0], quality)
+            weight = motion_weight(quality)
+            self.motion = search_backbone(to_luma(picture), self.after, self.motion, weight)
+            prediction = state.predict(self.motion)[0]
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
-        classes, rounded = quantise(y, latent_worth(transform, quality), self.cuts)
+        y = transform.analyse(picture, prediction, quality)
+        bits = torch.from_numpy(weights).float().to(self.device) * (CHUNK_WEIGHT / DISTORTION_PER_BIT)
+        classes, rounded = quantise(y, patience(quality) * bits[None, None], self.cuts)
         latents = rounded[0].cpu().numpy().astype(np.int16)
-        state.decode(kind, latents, None if planes is None else self.motion)
+        state.decode(kind, latents, None if planes is None else self.motion, level)
         self.before, self.after = self.after, to_luma(state.picture)
-        return FrameLatents(kind, planes, classes[0].cpu().numpy().astype(np.uint8), latents)
+        return FrameLatents(kind, planes, classes[0].cpu().numpy().astype(np.uint8), latents, level)
 
     def sparse(self, picture: Tensor, share: float) -> FrameLatents:
         """Code an S frame, `share` of the way between the last two backbones."""
-        weight = SPARSE_WEIGHT * self.weight
+        weight = SPARSE_WEIGHT * motion_weight(torch.tensor([float(self.quality)]))
         field, mode = search_sparse(to_luma(picture), self.before, self.after, share, self.motion, weight)
         return FrameLatents(FrameType.S, np.concatenate([mode[None], field]).astype(np.int16), None, None)
+
+
+def frame_quality(quality: int, worth: NDArray[np.float64], transform: Transform) -> tuple[int, NDArray[np.float64]]:
+    """A backbone's quality in a chunk of a quality, and what its blocks' errors are worth beside the step's worth."""
+    worth = worth / USUAL_WORTH
+    wanted = quality + 6 * float(np.log2(worth).mean() - 2 * np.log2(transform.finer))
+    level = min(63, max(0, round(wanted)))
+    return level, worth * 2.0 ** ((quality - level) / 6) / transform.finer**2
+
+
+def chunk_worths(frames: NDArray[np.uint8], types: Sequence[FrameType], quality: int) -> dict[int, NDArray[np.float64]]:
+    """What errors in each backbone's blocks are worth, by display index."""
+    places = [index for index, kind in enumerate(types) if kind is not FrameType.S]
+    lumas = [to_luma(to_picture(frames[index], torch.device("cpu"))) for index in places]
+    distortion = float(quantiser_step(torch.tensor(float(quality)))) ** 2 / CODING_LOSS
+    spans = [after - before for before, after in itertools.pairwise(places)]
+    return dict(zip(places, block_worths(lumas, spans, distortion), strict=True))
 
 
 @torch.inference_mode()
@@ -186,15 +211,16 @@ def encode_chunk(
     """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order; `tick` is called for each."""
     types = frame_types(len(frames), interval)
     places = positions(types)
+    worths = chunk_worths(frames, types, quality)
     encoder = ChunkEncoder(model, quality, cuts, *frames.shape[1:3])
     result: dict[int, FrameLatents] = {}
     for index in coding_order(types):
-        picture = to_picture(frames[index], encoder.state.quality.device)
+        picture = to_picture(frames[index], encoder.device)
         if types[index] is FrameType.S:
             distance, span = places[index]
             result[index] = encoder.sparse(picture, distance / span)
         else:
-            result[index] = encoder.backbone(types[index], picture)
+            result[index] = encoder.backbone(types[index], picture, worths[index])
         if tick is not None:
             tick()
     return [result[index] for index in range(len(types))]
@@ -208,9 +234,9 @@ def sparse_frame(before: CoarseFrame, after: CoarseFrame, motion: NDArray[np.int
     return CoarseFrame(FrameType.S, picture, warp_features(near.features, vectors * moved))
 
 
-def decode_chunk(model: CoarseCodec, latents: Sequence[FrameLatents], quality: int) -> Iterator[CoarseFrame]:
+def decode_chunk(model: CoarseCodec, latents: Sequence[FrameLatents]) -> Iterator[CoarseFrame]:
     """Rebuild a chunk's coarse frames from its integers, in display order; two backbones are held at a time."""
-    state = Backbone(model, quality, next(model.parameters()).device)
+    state = Backbone(model, next(model.parameters()).device)
     places = positions([frame.type for frame in latents])
     before: CoarseFrame | None = None
     waiting: list[int] = []
@@ -219,7 +245,8 @@ def decode_chunk(model: CoarseCodec, latents: Sequence[FrameLatents], quality: i
             waiting.append(index)
             continue
         with torch.inference_mode():
-            state.decode(frame.type, frame.y, None if frame.motion is None else frame.motion[1:].astype(np.int64))
+            motion = None if frame.motion is None else frame.motion[1:].astype(np.int64)
+            state.decode(frame.type, frame.y, motion, frame.quality)
             after = CoarseFrame(frame.type, state.picture, state.features)
         for sparse in waiting:
             distance, span = places[sparse]

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.entropy.bitplane import MOTION_LIMIT
+from neurcodec.entropy.motion import MOTION_LIMIT
 
-CHANGE_BITS = 1.5
-"""Rough cost of a component that differs from its neighbourhood, beside its size."""
+NEW_BITS, DISTANCE_BITS = 4.0, 1.6
+"""Rough cost of a vector that agrees with nothing around it: at least, and for every doubling of the distance."""
+OUTSIDE = 4 * MOTION_LIMIT
+"""A component outside the grid, far from every vector."""
 
 Plane = NDArray[np.float32]
 Field = NDArray[np.int64]
@@ -62,33 +64,41 @@ def flow_candidate(current: Plane, reference: Plane) -> Field:
     return np.asarray(np.clip(np.rint(median * 4), -MOTION_LIMIT, MOTION_LIMIT), dtype=np.int64)
 
 
-def vector_bits(field: Field, expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A rough count of the bits that vectors cost, given what their neighbourhood makes expect."""
-    distance = np.abs(field - expected)
-    return np.asarray((1.8 * np.log2(1 + distance) + CHANGE_BITS * (distance >= 0.5)).sum(0))
+def vector_bits(field: Field, around: Field) -> NDArray[np.float64]:
+    """A rough count of the bits of vectors (2, h, w), given the fields (2, n, h, w) that they may agree with.
+
+    What agrees with two of them is nearly free; each one that agrees saves half of a new vector's cost.
+    """
+    distance = np.abs(field[:, None] - around)
+    agreeing = (distance.sum(0) == 0).sum(0)
+    nearest = np.log2(1.0 + distance).sum(0).min(0)
+    return np.asarray((NEW_BITS + DISTANCE_BITS * nearest) * np.maximum(0.0, 1 - agreeing / 2) + 0.1 * (agreeing < 4))
 
 
 class Search:
-    """Keeps the cheapest vector and mode per block among the fields offered."""
+    """Keeps the cheapest vector and mode per block among the fields offered.
 
-    def __init__(self, evaluate: Evaluate, weight: float, first: Field) -> None:
-        self.evaluate, self.weight = evaluate, weight
+    place: the field that the coder compares vectors with at their place, beside the neighbours.
+    """
+
+    def __init__(self, evaluate: Evaluate, weight: float, first: Field, place: Field) -> None:
+        self.evaluate, self.weight, self.place = evaluate, weight, place
         self.field = first.copy()
         self.error, self.mode = evaluate(first)
 
-    def expected(self) -> NDArray[np.float64]:
-        """The mean of each block's four neighbours."""
-        padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
-        around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-        return np.asarray(around / 4)
+    def neighbours(self, outside: int | None = None) -> Field:
+        """The vectors (2, 4, h, w) above, below, left and right; beyond the grid `outside`, or the nearest."""
+        edge = {"mode": "edge"} if outside is None else {"constant_values": outside}
+        padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), **edge)  # type: ignore[call-overload]
+        return np.stack([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], 1)
 
     def offer(self, field: Field) -> None:
         """Take each block's vector from `field` where that is cheaper."""
         field = np.clip(field, -MOTION_LIMIT, MOTION_LIMIT)
-        expected = self.expected()
+        around = np.concatenate([self.neighbours(OUTSIDE), self.place[:, None]], 1)
         error, mode = self.evaluate(field)
-        before = self.error + self.weight * vector_bits(self.field, expected)
-        better = error + self.weight * vector_bits(field, expected) < before
+        before = self.error + self.weight * vector_bits(self.field, around)
+        better = error + self.weight * vector_bits(field, around) < before
         self.field = np.where(better, field, self.field)
         self.error = np.where(better, error, self.error)
         self.mode = np.where(better, mode, self.mode)
@@ -101,13 +111,13 @@ class Search:
     def refine(self, rounds: tuple[int, ...]) -> None:
         """Offer the neighbours' vectors and steps of the given sizes (quarter pixels)."""
         for size in rounds:
-            padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
-            for row, column in ((0, 1), (2, 1), (1, 0), (1, 2)):
-                height, width = self.field.shape[1:]
-                self.offer(padded[:, row : row + height, column : column + width])
-            self.offer(np.rint(self.expected()).astype(np.int64))
+            for direction in range(4):
+                self.offer(self.neighbours()[:, direction])
+            self.offer(np.rint(self.neighbours().mean(1)).astype(np.int64))
             for step in ((size, 0), (-size, 0), (0, size), (0, -size)):
                 self.offer(self.field + np.array(step)[:, None, None])
+        for direction in range(4):
+            self.offer(self.neighbours()[:, direction])
 
 
 def search_backbone(current: Plane, reference: Plane, previous: Field, weight: float) -> Field:
@@ -117,7 +127,7 @@ def search_backbone(current: Plane, reference: Plane, previous: Field, weight: f
         error = block_sum(np.abs(shifted(reference, field / 4) - current))
         return error, np.zeros(error.shape, dtype=np.int64)
 
-    search = Search(evaluate, weight, np.zeros_like(previous))
+    search = Search(evaluate, weight, np.zeros_like(previous), previous)
     search.offer(flow_candidate(current, reference))
     search.offer(previous)
     search.offer(search.dominant())
@@ -142,7 +152,7 @@ def search_sparse(
         errors[2] += 2 * weight
         return errors.min(0), errors.argmin(0)
 
-    search = Search(evaluate, weight, predicted)
+    search = Search(evaluate, weight, predicted, predicted)
     search.offer(np.zeros_like(predicted))
     search.refine((2, 1))
     return search.field, search.mode

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurcodec.container import FrameType, Substream, frame_types
-from neurcodec.entropy.model import MODES, EntropyModel
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.entropy.motion import MotionCoder
 from neurcodec.entropy.prior import Array, PriorState
 from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
-MOTION_LIMIT = 511
-"""Largest motion vector component, in quarter pixels."""
-
 LATENT_LIMIT = 32000
 """Largest latent."""
+QUALITY_BITS = 6
+INTRA_OFFSET = 10
+"""How much finer than in P frames the steps are at the I prior's quality: it is shown the frame's quality less this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,15 @@ class FrameLatents:
     """The integers of one frame on the latent grid (h, w).
 
     motion: int16 (3, h, w): mode, dx, dy in quarter pixels; None for I. classes: uint8 (h, w) and y: int16 (C, h, w),
-    where a position's class says how many leading channels are coded, the others being zero; None for S.
+    where a position's class says how many leading channels are coded, the others being zero; None for S. quality: the
+    frame's own, 0..63, of I and P frames.
     """
 
     type: FrameType
     motion: NDArray[np.int16] | None
     classes: NDArray[np.uint8] | None
     y: NDArray[np.int16] | None
+    quality: int = 0
 
 
 def coding_order(types: Sequence[FrameType]) -> list[int]:
@@ -64,11 +67,23 @@ Planes = tuple[NDArray[np.int64], NDArray[np.int64]]
 """One frame's symbols for one prior: classes (h, w) and values (K, h, w)."""
 
 
+Motion = NDArray[np.int64]
+"""Vectors (2, h, w) in quarter pixels."""
+
+
 class PlaneCoder(Protocol):
     """Codes one frame's planes with the named prior, or records them."""
 
     def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
         """Code classes and values; `cuts` is the number of coded channels by class, `limit` bounds the values."""
+        ...
+
+    def motion(self, kind: FrameType, place: Motion, last: Motion, planes: Planes | None) -> Planes:
+        """Code modes and vectors, given the fields (2, h, w) that they may be like."""
+        ...
+
+    def quality(self, value: int | None) -> int:
+        """Code a frame's quality."""
         ...
 
 
@@ -80,6 +95,20 @@ class SymbolCoder:
 
     def __init__(self, model: EntropyModel, coder: Encoder | Decoder) -> None:
         self.model, self.coder = model, coder
+        self.motion_coder = MotionCoder(coder)
+
+    def motion(self, kind: FrameType, place: Motion, last: Motion, planes: Planes | None) -> Planes:
+        """See `PlaneCoder.motion`; DamageError when a decoded vector is out of range."""
+        return self.motion_coder.code(kind, place, last, planes)
+
+    def quality(self, value: int | None) -> int:
+        """See `PlaneCoder.quality`."""
+        if isinstance(self.coder, Decoder):
+            return self.coder.bits(QUALITY_BITS)
+        if value is None:
+            raise ValueError("an encoder needs the symbols")
+        self.coder.bits(value, QUALITY_BITS)
+        return value
 
     def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
         """See `PlaneCoder.code`; DamageError when a decoded value is out of range."""
@@ -98,10 +127,8 @@ class SymbolCoder:
         return state.classes, state.values
 
     def classes(self, state: PriorState, count: int, wanted: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """Code the class symbols of a pass; with a single class nothing is coded."""
+        """Code the class symbols of a pass."""
         tables = state.class_tables()
-        if count == 1:
-            return np.zeros(len(tables), dtype=np.int64)
         models = self.model.class_models[count]
         if isinstance(self.coder, Decoder):
             return self.coder.symbols(tables, models)
@@ -162,8 +189,8 @@ class ChunkCoder:
         self.model, self.coders, self.grid = model, coders, grid
         self.quality = plane(quality, grid)
         self.latents = (np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64))
-        self.motion = np.zeros((2, *grid), dtype=np.int64)
-        self.sparse = np.zeros((3, *grid), dtype=np.int64)
+        self.motion: Motion = np.zeros((2, *grid), dtype=np.int64)
+        self.sparse = self.motion
 
     def scaled(self, values: NDArray[np.int64], prior: str) -> Array:
         """Symbols as context planes: clamped to 8 bits, in the units of a prior's input."""
@@ -174,18 +201,24 @@ class ChunkCoder:
         if kind is FrameType.S:
             return self.sparse_frame(distance, span, given)
         motion = self.backbone_motion(distance, given) if kind is FrameType.P else None
+        stream = Substream.LATENTS_I if kind is FrameType.I else Substream.LATENTS_P
+        quality = self.coders[stream].quality(None if given is None else given.quality)
+        self.quality = plane(max(0, quality - INTRA_OFFSET) if kind is FrameType.I else quality, self.grid)
         self.latents = self.backbone_latents(kind, given)
         classes, y = self.latents
-        return FrameLatents(kind, motion, classes.astype(np.uint8), y.astype(np.int16))
+        return FrameLatents(kind, motion, classes.astype(np.uint8), y.astype(np.int16), quality)
 
-    def backbone_motion(self, distance: int, given: FrameLatents | None) -> NDArray[np.int16]:
-        """Code the motion (3, h, w) of a P frame, given that of the backbone before it."""
-        context = np.concatenate([self.scaled(self.motion, "motion_p"), self.quality, plane(16 * distance, self.grid)])
+    def moved(self, kind: FrameType, place: Motion, last: Motion, given: FrameLatents | None) -> Planes:
+        """Code a frame's modes and vectors."""
         planes = None
         if given is not None and given.motion is not None:
             planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
-        mode, self.motion = self.coders[Substream.MOTION].code("motion_p", context, np.array([2]), MOTION_LIMIT, planes)
-        self.sparse = np.zeros_like(self.sparse)
+        return self.coders[Substream.MOTION].motion(kind, place, last, planes)
+
+    def backbone_motion(self, distance: int, given: FrameLatents | None) -> NDArray[np.int16]:
+        """Code the motion (3, h, w) of a P frame, given that of the backbone before it."""
+        mode, self.motion = self.moved(FrameType.P, self.motion, self.motion, given)
+        self.sparse = self.motion
         return np.concatenate([mode[None], self.motion]).astype(np.int16)
 
     def backbone_latents(self, kind: FrameType, given: FrameLatents | None) -> Planes:
@@ -204,21 +237,8 @@ class ChunkCoder:
 
     def sparse_frame(self, distance: int, span: int, given: FrameLatents | None) -> FrameLatents:
         """Code the motion of an S frame, given that of the backbone after it and of the S frame before it."""
-        context = np.concatenate(
-            [
-                self.scaled(self.motion, "motion_s"),
-                64.0 * self.sparse[:1],
-                self.scaled(self.sparse[1:], "motion_s"),
-                self.quality,
-                plane(64 * distance // span, self.grid),
-            ]
-        )
-        planes = None
-        if given is not None and given.motion is not None:
-            planes = given.motion[0].astype(np.int64), given.motion[1:].astype(np.int64)
-        mode, vectors = self.coders[Substream.MOTION].code("motion_s", context, np.full(MODES, 2), MOTION_LIMIT, planes)
-        self.sparse = np.concatenate([mode[None], vectors])
-        return FrameLatents(FrameType.S, self.sparse.astype(np.int16), None, None)
+        mode, self.sparse = self.moved(FrameType.S, self.motion, self.sparse, given)
+        return FrameLatents(FrameType.S, np.concatenate([mode[None], self.sparse]).astype(np.int16), None, None)
 
 
 def positions(types: Sequence[FrameType]) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The bit plane's model: integer tables and the four priors, as shipped in `entropy.safetensors` (spec section 6.4)."""
+"""The bit plane's model: integer tables and the two priors, as shipped in `entropy.safetensors` (spec section 6.4)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from neurcodec.entropy.rangecoder import ModelCache
 from neurcodec.entropy.tables import CLASS_MEAN_HIGH, CLASS_MEAN_LOW, CLASS_SCALES, PHASES, SCALES, TOTAL, Tables
 from neurcodec.errors import ModelError
 
-PRIORS = ("latents_i", "latents_p", "motion_p", "motion_s")
+PRIORS = ("latents_i", "latents_p")
 PRIOR_FIELDS = tuple(field.name for field in fields(PriorWeights) if field.name != "shift")
 MAX_WIDTH = 1024
 """Most latent channels, and most hidden units of a prior: it keeps all sums exact in float64."""
 MAX_SHIFT = 6
 MAX_FILE = 64 << 20
-MODES = 3
-"""Motion classes: predict an S frame from the backbone before (0), both (1), or after (2)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,8 +99,8 @@ def read_tables(tensors: dict[str, np.ndarray], kinds: int) -> Tables:
     for count, table in classes.items():
         if table.shape != (rows, count):
             raise ValueError("wrong class table shape")
-    if not {MODES, kinds} <= classes.keys():
-        raise ValueError(f"no class tables for {MODES} or {kinds} classes")
+    if kinds not in classes:
+        raise ValueError(f"no class tables for {kinds} classes")
     for table in [*value, *classes.values()]:
         if (table < 1).any() or (table.sum(-1) != TOTAL).any():
             raise ValueError("a probability table does not sum to 2^24")
@@ -112,10 +110,10 @@ def read_tables(tensors: dict[str, np.ndarray], kinds: int) -> Tables:
 def read_priors(
     tensors: dict[str, np.ndarray], metadata: dict[str, str], cuts: tuple[int, ...]
 ) -> dict[str, PriorWeights]:
-    """The four priors, their shapes and ranges checked."""
+    """The two priors, their shapes and ranges checked."""
     shifts = json.loads(metadata["shifts"])
     width = cuts[-1]
-    sizes = ((width, len(cuts), 1), (width, len(cuts), width + 4), (2, 1, 4), (2, MODES, 7))
+    sizes = ((width, len(cuts), 1), (width, len(cuts), width + 4))
     priors = {}
     for name, (channels, classes, planes) in zip(PRIORS, sizes, strict=True):
         if shifts[name] not in range(MAX_SHIFT + 1):

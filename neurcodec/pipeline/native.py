@@ -67,7 +67,7 @@ class NativeCodec:
         self, gop: Gop, latents: Sequence[FrameLatents], header: Header
     ) -> Iterator[npt.NDArray[np.uint8]]:
         """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
-        frames = decode_chunk(self._coarse, latents, gop.quality)
+        frames = decode_chunk(self._coarse, latents)
         if self._generator is not None:
             yield from restore(
                 self._generator, frames, gop.quality, header.height, header.width,
@@ -88,4 +88,8 @@ def load_network(kind: type[Network], folder: Path, device: torch.device) -> Net
         raise ModelError(f"{folder}: cannot load {kind.__name__}: {' '.join(str(error).split())}") from error
     module: nn.Module = network
     module.to(device).eval()
+    if device.type == "cuda":  # the layout that its convolutions in bfloat16 want
+        for weight in module.parameters():
+            if weight.dim() == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import nn
 
 from neurcodec.coarse.model import CoarseCodec
-from neurcodec.entropy.model import MODES, EntropyModel
+from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tables
 from neurcodec.generator.model import Generator
 from neurcodec.training.coarse import CUTS
@@ -33,20 +33,9 @@ def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> n
     )
 
 
-def motion_priors(hidden: int) -> nn.ModuleDict:
-    """The priors of P and S motion; S starts from the motion of the backbone after it."""
-    ones = torch.ones(2)
-    return nn.ModuleDict(
-        {
-            "motion_p": PriorNet(2, 4, hidden, (2,), 3, ones, 0.0),
-            "motion_s": PriorNet(2, 7, hidden, (2,) * MODES, 3, torch.zeros(2), 1.0),
-        }
-    )
-
-
 def entropy_model(priors: dict[str, PriorNet], cuts: tuple[int, ...]) -> EntropyModel:
     """The bit plane's integers from trained priors."""
-    tables = Tables(build_value_tables(), {count: build_class_tables(count) for count in (MODES, len(cuts))})
+    tables = Tables(build_value_tables(), {len(cuts): build_class_tables(len(cuts))})
     return EntropyModel(tables, {name: prior.export() for name, prior in priors.items()}, cuts, b"")
 
 

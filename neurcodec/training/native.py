@@ -47,7 +47,7 @@ def make_native_pairs(
             clip = np.ascontiguousarray(source[: kept["frames"], :height, :width])
             latents = encode_chunk(codec, clip, quality, interval, cuts)
             pictures, features, kinds = [], [], []
-            for frame in decode_chunk(codec, latents, quality):
+            for frame in decode_chunk(codec, latents):
                 pictures.append(to_rgb(frame.picture, height, width))
                 features.append(frame.features[0].to(torch.float16).cpu().numpy())
                 kinds.append(int(frame.type))

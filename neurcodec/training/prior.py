@@ -133,8 +133,6 @@ class PriorNet(nn.Module):
 
     def class_cost(self, weight: dict[str, Tensor], features: Tensor, classes: Tensor) -> Tensor:
         """Bits of the classes at one phase's positions, per frame."""
-        if len(self.cuts) == 1:
-            return features.new_zeros(len(features))
         out = torch.einsum("oc,nchw->nohw", weight["classes"], features) + weight["classes_bias"][:, None, None]
         mean = ste_round(out[:, 0], 1 / 8).clamp(-4, 11)
         low, high = -CLASS_SCALE_OFFSET / 4, (CLASS_SCALES - 1 - CLASS_SCALE_OFFSET) / 4

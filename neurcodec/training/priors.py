@@ -1,4 +1,4 @@
-"""Stage `priors`: all four priors on what the real encoder writes, with the codec frozen.
+"""Stage `priors`: both priors on what the real encoder writes, with the codec frozen.
 
 Training chunks are encoded as `ncodec encode` does, and every frame's symbols and integer contexts are recorded by
 the bit plane itself; so motion, long chains and all qualities are seen as they are in files.
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from neurcodec.coarse.codec import encode_chunk
 from neurcodec.coarse.model import CoarseCodec
-from neurcodec.entropy.bitplane import STREAMS, ChunkCoder, Planes, code_chunk
+from neurcodec.container import FrameType
+from neurcodec.entropy.bitplane import STREAMS, ChunkCoder, Motion, Planes, code_chunk
 from neurcodec.entropy.model import PRIORS, EntropyModel
 from neurcodec.entropy.prior import Array
 from neurcodec.training.coarse import ClipSampler
@@ -43,6 +44,18 @@ class Recorder:
 
     def __init__(self, records: dict[str, list[tuple[Array, Planes]]]) -> None:
         self.records = records
+
+    def motion(self, kind: FrameType, place: Motion, last: Motion, planes: Planes | None) -> Planes:
+        """Hand the motion on."""
+        if planes is None:
+            raise ValueError("recording needs the symbols")
+        return planes
+
+    def quality(self, value: int | None) -> int:
+        """Hand the quality on."""
+        if value is None:
+            raise ValueError("recording needs the symbols")
+        return value
 
     def code(self, prior: str, context: Array, cuts: np.ndarray, limit: int, planes: Planes | None) -> Planes:
         """Keep the symbols and hand them on."""
@@ -91,7 +104,7 @@ def train(
     folder: Path,
     config: PriorsConfig,
 ) -> Trainer:
-    """Run the stage in `folder` (resuming) over the four priors, named as in `entropy.model.PRIORS`."""
+    """Run the stage in `folder` (resuming) over the priors, named as in `entropy.model.PRIORS`."""
     sampler = ClipSampler(pairs, config.seed, spacings=(1,))
     records = record(codec, entropy, sampler, config)
     trainer = Trainer(priors, folder, Schedule(config.steps, config.learning_rate, minutes=config.minutes))

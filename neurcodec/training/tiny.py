@@ -8,7 +8,7 @@ import torch
 
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.generator.model import Generator
-from neurcodec.training.export import entropy_model, latent_priors, motion_priors, write_model
+from neurcodec.training.export import entropy_model, latent_priors, write_model
 
 
 def write_tiny_model(folder: Path, seed: int = 0) -> None:
@@ -18,5 +18,5 @@ def write_tiny_model(folder: Path, seed: int = 0) -> None:
     generator = Generator(widths=(8, 16, 16), blocks=(1, 1, 1), feature_channels=8, token_channels=16, embedding=16)
     cuts = (0, 1, 3, 8, 16)
     channels = len(codec.intra.basis)
-    priors = {**latent_priors(channels, 8, cuts), **motion_priors(8)}
+    priors = dict(latent_priors(channels, 8, cuts).items())
     write_model(folder, codec, generator, entropy_model(priors, cuts))  # type: ignore[arg-type]
