@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,8 @@ import numpy.typing as npt
 from neurcodec.container import Gop, Substream
 from neurcodec.errors import TargetError
 from neurcodec.media import Frame
+from neurcodec.pipeline import side
+from neurcodec.pipeline.layered import unpack
 from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import MAX_QUALITY, EncodeOptions, EncodeReport
 
@@ -31,8 +35,10 @@ _COMPLEXITY = 0.6
 _PROBES = (20, 44)
 _SAMPLE = 9  # frames of a chunk that are probed
 _PASSES = 12
-_FLATTEST = 0.005  # least slope of the logarithm of a size per quality step
+_FLATTEST = 0.01  # least slope of the logarithm of a size per quality step
 _REACH = 6  # qualities up and down that a single chunk is moved at most
+_PAIRS = 12  # of more chunks only one is moved at a time, which is fine enough
+_Steps = tuple[tuple[int, int], ...]  # chunks and their new qualities
 
 
 @dataclass
@@ -46,18 +52,35 @@ class _Chunk:
     slope: float
     gops: dict[int, Gop] = field(default_factory=dict)
     quality: int = 0
+    points: list[tuple[int, float]] = field(default_factory=list)
+
+    def add(self, gop: Gop) -> None:
+        """Note what it was coded to; the logarithms of the sizes are kept in rising order."""
+        self.gops[gop.quality] = gop
+        known = sorted((quality, math.log(max(1, payload(gop)))) for quality, gop in self.gops.items())
+        highest = accumulate((size for _, size in known), max)
+        self.points = [(quality, size) for (quality, _), size in zip(known, highest, strict=True)]
 
     def size(self, quality: float) -> float:
-        """Bytes at a quality: measured, else from the nearest measured one, else from the model."""
-        if self.gops:
-            near = min(self.gops, key=lambda known: abs(known - quality))
-            return max(1, payload(self.gops[near])) * math.exp(self.slope * (quality - near))
-        return math.exp(self.base + self.slope * quality)
+        """Bytes at a quality: measured, else between the measured ones around it, else as the slope says."""
+        measured = self.gops.get(round(quality)) if quality == round(quality) else None
+        return float(max(1, payload(measured))) if measured else math.exp(self._along(quality, 0, 1))
 
     def wanted(self, share: float) -> float:
         """The quality at which it takes `share` of its weight in bytes, within 0 to 63."""
-        quality = (math.log(share * self.weight) - math.log(self.size(0))) / self.slope
-        return min(float(MAX_QUALITY), max(0.0, quality))
+        return min(float(MAX_QUALITY), max(0.0, self._along(math.log(share * self.weight), 1, 0)))
+
+    def _along(self, value: float, known: int, sought: int) -> float:
+        """Where the curve through the measured points, with `slope` outside of them, has `value`."""
+        points = self.points or [(0, self.base)]
+        place = bisect_left(points, value, key=lambda point: point[known])
+        if 0 < place < len(points):
+            low, high = points[place - 1], points[place]
+            share = (value - low[known]) / (high[known] - low[known])
+            return low[sought] + share * (high[sought] - low[sought])
+        near = points[0] if place == 0 else points[-1]
+        step = value - near[known]
+        return near[sought] + (step * self.slope if sought else step / self.slope)
 
 
 class RateControl:
@@ -74,6 +97,7 @@ class RateControl:
         self._at = 0
         self._overhead = 0
         self._target = 0
+        self._tried: set[tuple[int, ...]] = set()
 
     def fit(self, run: Callable[[RateControl], EncodeReport], size: int | None, kbps: float | None) -> None:
         """Run the job without output until its file has `size` bytes, or `kbps`; TargetError where it cannot."""
@@ -81,20 +105,21 @@ class RateControl:
         self._probing = False
         self._overhead = report.bytes
         self._target = size if size is not None else round((kbps or 0) * 125 * report.seconds)
-        best: tuple[int, list[int]] | None = None
+        best: tuple[int, tuple[int, ...]] | None = None
         for number in range(_PASSES):
             self._at = 0
             total = run(self).bytes
             self._overhead = total - sum(payload(chunk.gops[chunk.quality]) for chunk in self._chunks)
             logger.info("pass %d: %d bytes of %d", number + 2, total, self._target)
             if total <= HIGH * self._target and (best is None or total > best[0]):
-                best = total, [chunk.quality for chunk in self._chunks]
-            if LOW * self._target <= total <= self._target or not self._move(total):
+                best = total, self._qualities()
+            if LOW * self._target <= total <= self._target:
                 break
-        if best is None or (best[0] < LOW * self._target and min(best[1]) == MAX_QUALITY):
+            if set(self._qualities()) == {MAX_QUALITY if total < self._target else 0} or not self._move(total):
+                break
+        if best is None or (set(best[1]) == {MAX_QUALITY} and best[0] < LOW * self._target):
             raise self._unreachable(total)
-        for chunk, quality in zip(self._chunks, best[1], strict=True):
-            chunk.quality = quality
+        self._set(best[1])
         self._at = 0
         if best[0] < LOW * self._target:
             logger.warning("the file is %.1f %% below the target: too few chunks for a finer choice",
@@ -120,8 +145,7 @@ class RateControl:
         chunk = self._chunks[self._at]
         self.codec.tick = self.tick
         gop = self.codec.encode(rgb, pts, last_duration, chunk.quality, interval)
-        chunk.gops[chunk.quality] = gop
-        self._refine(chunk)
+        chunk.add(gop)
         self._at += 1
         return gop
 
@@ -135,13 +159,6 @@ class RateControl:
         weight = length * (math.exp(middle) / length) ** _COMPLEXITY
         self._chunks.append(_Chunk(weight, middle - slope * sum(_PROBES) / 2, slope))
         return replace(gops[0], pts=pts, last_duration=last_duration, substreams={})
-
-    def _refine(self, chunk: _Chunk) -> None:
-        """Take the slope from the two measured sizes around the planned quality."""
-        known = sorted(chunk.gops, key=lambda quality: abs(quality - chunk.quality))[:2]
-        if len(known) == 2:
-            a, b = (math.log(max(1, payload(chunk.gops[quality]))) for quality in known)
-            chunk.slope = max(_FLATTEST, (a - b) / (known[0] - known[1]))
 
     def _plan(self, first: int) -> None:
         """Share what the chunks before `first` leave of the target among the others."""
@@ -162,21 +179,53 @@ class RateControl:
             chunk.quality = round(chunk.wanted(math.exp(low)))
 
     def _move(self, total: int) -> bool:
-        """Plan anew where much is missing, else move the one chunk that brings the file nearest; False: none does."""
+        """Plan anew where much is missing, else move one or two chunks as little as meets the target; False: none does.
+
+        What was tried before is not tried again.
+        """
         aim = 0.99 * self._target
+        self._tried.add(self._qualities())
         if abs(total - aim) > 0.05 * aim:
-            before = [chunk.quality for chunk in self._chunks]
+            before = self._qualities()
             self._plan(0)
-            if before != [chunk.quality for chunk in self._chunks]:
+            if self._qualities() not in self._tried:
                 return True
-        moves = []
-        for chunk in self._chunks:
+            self._set(before)
+        best = min(self._moves(total, aim), default=None)
+        if best is None:
+            return False
+        for place, quality in best[2]:
+            self._chunks[place].quality = quality
+        return True
+
+    def _moves(self, total: int, aim: float) -> Iterator[tuple[float, int, _Steps]]:
+        """Untried changes of one or two chunks' qualities: how far they are expected to miss, steps, the changes."""
+        gains: list[tuple[float, int, int, int]] = [(0.0, 0, 0, self._chunks[0].quality)]
+        for place, chunk in enumerate(self._chunks):
             for quality in range(max(0, chunk.quality - _REACH), min(MAX_QUALITY, chunk.quality + _REACH) + 1):
-                miss = abs(total + chunk.size(quality) - chunk.size(chunk.quality) - aim)
-                moves.append((miss, quality != chunk.quality, quality, chunk))
-        _, moved, quality, chunk = min(moves, key=lambda move: move[:2])
-        chunk.quality = quality
-        return moved
+                if quality != chunk.quality:
+                    gain = chunk.size(quality) - chunk.size(chunk.quality)
+                    gains.append((gain, abs(quality - chunk.quality), place, quality))
+        now = self._qualities()
+        others = gains if len(self._chunks) <= _PAIRS else gains[:1]
+        for first, steps, place, quality in gains[1:]:
+            for second, more, other, level in others:
+                if more and other <= place:
+                    continue
+                miss = abs(total + first + second - aim)
+                changes: _Steps = ((place, quality), (other, level)) if more else ((place, quality),)
+                plan = list(now)
+                for where, what in changes:
+                    plan[where] = what
+                if tuple(plan) not in self._tried:
+                    yield (0.0 if miss <= 0.008 * aim else miss), steps + more, changes
+
+    def _qualities(self) -> tuple[int, ...]:
+        return tuple(chunk.quality for chunk in self._chunks)
+
+    def _set(self, qualities: Sequence[int]) -> None:
+        for chunk, quality in zip(self._chunks, qualities, strict=True):
+            chunk.quality = quality
 
     def _unreachable(self, total: int) -> TargetError:
         qualities = {chunk.quality for chunk in self._chunks}
@@ -195,8 +244,10 @@ def payload(gop: Gop) -> int:
 
 
 def _scaled(gop: Gop, sampled: int, frames: int) -> float:
-    """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first frame's count once."""
+    """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first and side streams count once."""
     if sampled == frames:
         return payload(gop)
-    first = len(gop.substreams.get(Substream.LATENTS_I, b""))
+    base = gop.substreams.get(Substream.BASE)
+    first = len(unpack(base)[0]) if base else len(gop.substreams.get(Substream.LATENTS_I, b""))
+    first += sum(len(gop.substreams.get(stream, b"")) for stream in side.STREAMS)
     return first + (payload(gop) - first) * (frames - 1) / (sampled - 1)
