@@ -17,7 +17,11 @@ from neurcodec.cli._text import plain
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 @_common.no_limits
 def command(file: Path, as_json: bool, no_limits: bool) -> None:
-    """Show what the .nvc FILE ("-": standard input) holds: picture, timing, rate, frame types, where the bytes go."""
+    """Show what the .nvc FILE ("-": standard input) holds: picture, timing, rate, frame types, where the bytes go.
+
+    Frames are I, P and S (motion only); in a file of the layered profile those of its base, and filled ones, and latents_P
+    are the bytes of its detail.
+    """
     from neurcodec.pipeline.inspection import describe
 
     facts = describe(file, not no_limits)

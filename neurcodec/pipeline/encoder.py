@@ -211,8 +211,8 @@ class _Job:
 
 def format_minor(options: EncodeOptions) -> int:
     """The minor version of the format that a file coded with these options needs (spec section 15)."""
-    added = options.detail or (options.backbone_interval or 1) > 1
-    return int(options.profile is Profile.LAYERED and bool(added))
+    filled = (options.backbone_interval or 1) > 1
+    return int(options.profile is Profile.NATIVE or filled or options.detail > 0)
 
 
 def header(info: VideoInfo, profile: Profile) -> Header:
