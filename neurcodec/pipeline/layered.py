@@ -38,6 +38,8 @@ SCALES = (1, 2, 3)
 RATE_DIVISOR = 1
 """By default all frames are in the base (docs/decisions/0010)."""
 MAX_CRF = 63
+SLOW_PIXELS = 20_000_000
+"""SVT-AV1 refuses presets below 5 for larger pictures."""
 
 
 class Base(NamedTuple):
@@ -82,7 +84,8 @@ def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["
     width, height = base_size(rgb.shape[2], rgb.shape[1], scale)
     if (height, width) != rgb.shape[1:3]:
         small = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in rgb])
-    return Base(scale, quantiser, encode_gop(small, quantiser, preset))
+    usable = max(preset, 5) if width * height > SLOW_PIXELS else preset
+    return Base(scale, quantiser, encode_gop(small, quantiser, usable))
 
 
 def base_frames(decoded: Frames, height: int, width: int, features: int, device: torch.device) -> Iterator[CoarseFrame]:
