@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+SPEC = Path(__file__).parent.parent / "bitstream_spec.md"
 SIGNATURE = bytes([0x8B, 0x4E, 0x56, 0x43, 0x0D, 0x0A, 0x1A, 0x0A])
 TIME_MAX = 2**62 - 1
 INT_MAX = 2**31 - 1
@@ -166,18 +167,39 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     scale = b.u8(0, 16)
     need(scale == 0 or head["profile"] == 1, "base layer in the native profile")
     out["base"] = (scale, b.u8(1, 16), b.u8()) if scale else None
-    count = b.u8(0, 6, "format")
+    count = b.u8(0, 7, "format")
     need(count <= len(b.data), "more substreams than bytes")
-    rows = [(b.u8(0, 5, "format"), b.uvar(1, 2**30)) for _ in range(count)]
+    rows = [(b.u8(0, 6, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
     need(sum(size for _, size in rows) == len(b.data), "substream sizes")
     need(frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "chunk_pixels", "limit")
     out["substreams"] = {number: b.raw(size) for number, size in rows}
+    if 4 in out["substreams"]:
+        caption(out["substreams"][4])
     last = frames - 1
     interval = out["base"][1] if out["base"] else interval
     out["types"] = "I" + "".join("P" if i % interval == 0 or i == last else "S" for i in range(1, frames))
     return out
+
+
+def dictionary() -> bytes:
+    """The text of section 4.3.1: the lines of its block, each with a blank behind it."""
+    block = SPEC.read_text(encoding="utf-8").split("<!-- caption dictionary -->\n```\n")[1].split("```")[0]
+    return block.replace("\n", " ").encode()
+
+
+def caption(data: bytes) -> str:
+    """Section 4.3.1: the text of substream 4."""
+    need(len(data) <= 1040, "a caption's substream is too long")
+    inflate = zlib.decompressobj(-15, zdict=dictionary())
+    try:
+        text = inflate.decompress(data, 1025)
+        need(inflate.eof and not inflate.unused_data, "a caption's deflate stream does not end with its substream")
+        need(1 <= len(text) <= 1024, "a caption of another length")
+        return text.decode()
+    except (zlib.error, UnicodeDecodeError):
+        raise Refused("damage", "a caption that is none") from None
 
 
 def timing(b: Bytes, frames: int) -> tuple[list[int], int]:

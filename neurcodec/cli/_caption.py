@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
@@ -18,14 +19,13 @@ class Caption(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
         try:
-            file = Path(text)
-            if file.is_file():
-                with file.open("rb") as source:
+            if Path(text).is_file():
+                with Path(text).open("rb") as source:
                     text = source.read(4 * CAPTION_BYTES).decode("utf-8")
         except UnicodeDecodeError:
             self.fail(f"{value}: the file is not UTF-8 text", param, ctx)
         except OSError as error:
-            if file.exists():
+            if error.errno != errno.ENAMETOOLONG:
                 self.fail(f"{value}: {error.strerror}", param, ctx)
         text = " ".join(text.split())
         try:

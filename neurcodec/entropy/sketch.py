@@ -1,4 +1,4 @@
-"""The sketch of a chunk (substream 5, spec section 6.6): a binary edge map, each pixel coded in an adaptive context.
+"""The sketch of a chunk (substream 5, spec section 6.8): a binary edge map, each pixel coded in an adaptive context.
 
 The context of a pixel is its four decoded neighbours; each context has a probability that follows what was decoded in
 it, in integers, and the range coder of section 6.1 codes the pixel with it.

@@ -1,4 +1,4 @@
-"""The text side of the generator: captions as byte tokens, and their small encoder (spec section 8.3)."""
+"""The text side of the generator: captions as byte tokens, and their small encoder (spec section 8.5)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,217 @@
+"""Captions and sketches: their codecs, what hostile bytes do to them, and their way through files."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spec_reader
+import spec_side
+from conftest import Run, scene, write_clip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurcodec.container import Gop, Profile, Reader, Substream, Writer
+from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
+from neurcodec.entropy import sketch
+from neurcodec.errors import DamageError, InputError, OutputError
+from neurcodec.pipeline import side
+from neurcodec.pipeline.decoder import decode_file
+from neurcodec.pipeline.edges import edges
+from neurcodec.pipeline.encoder import encode_file
+from neurcodec.pipeline.inspection import describe, verify_file
+from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
+
+TEXT = "a man walking through a street, caf\u00e9 signs"
+
+
+@given(st.text(min_size=1, max_size=CAPTION_BYTES).filter(lambda text: len(text.encode()) <= CAPTION_BYTES))
+def test_captions_come_back(text: str) -> None:
+    assert unpack_caption(pack_caption(text)) == text == spec_reader.caption(pack_caption(text))
+
+
+def test_captions_are_compressed() -> None:
+    assert len(pack_caption(TEXT)) < 0.7 * len(TEXT.encode())
+    assert spec_reader.dictionary() == DICTIONARY
+
+
+@pytest.mark.parametrize("text", ["", "x" * (CAPTION_BYTES + 1), "\ud800"])
+def test_captions_that_cannot_be(text: str) -> None:
+    with pytest.raises(InputError):
+        pack_caption(text)
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        deflated(b""),
+        deflated(b"x" * (CAPTION_BYTES + 1)),
+        deflated(bytes(1 << 27))[:1040],
+        deflated(b"\xff\xfe"),
+        pack_caption(TEXT)[:-1],
+        pack_caption(TEXT) + b"\0",
+        b"\xff" * 20,
+        bytes(2000),
+    ],
+)
+def test_hostile_captions(data: bytes) -> None:
+    with pytest.raises(DamageError):
+        unpack_caption(data)
+    with pytest.raises(spec_reader.Refused):
+        spec_reader.caption(data)
+
+
+def blobs(height: int, width: int, seed: int) -> np.ndarray:
+    """A map with areas, lines and noise."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = np.sin(rows / rng.uniform(1, 5)) + np.cos(columns / rng.uniform(1, 5)) > rng.uniform(-1, 2)
+    return np.asarray(waves ^ (rng.random((height, width)) < 0.05))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 1000))
+def test_sketches_come_back(height: int, width: int, seed: int) -> None:
+    found = blobs(height, width, seed)
+    data = sketch.encode(found)
+    if not found.any():
+        assert data == b""
+        return
+    assert np.array_equal(sketch.decode(data, height, width), found)
+    assert spec_side.sketch(data, 8 * width, 8 * height - 7) == found.astype(int).tolist()
+
+
+def test_sketches_are_compressed() -> None:
+    lines = np.zeros((45, 80), dtype=bool)
+    lines[10:30, [20, 60]] = lines[[10, 30], 20:60] = True
+    assert len(sketch.encode(lines)) < 0.2 * lines.size / 8
+
+
+def test_hostile_sketches() -> None:
+    good = sketch.encode(blobs(20, 30, 1))
+    rng = random.Random(2)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(good[: rng.randint(1, len(good))])
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        try:
+            assert sketch.decode(bytes(data), 20, 30).shape == (20, 30)
+        except DamageError:
+            refused += 1
+    assert refused > 20
+    with pytest.raises(DamageError):
+        sketch.decode(good + b"\x55" * 64, 20, 30)
+    with pytest.raises(DamageError):
+        sketch.decode(good, 2, 3)
+
+
+def test_edges_are_where_the_picture_has_them() -> None:
+    picture = np.zeros((50, 70, 3), dtype=np.uint8)
+    picture[:, 36:] = 200
+    found = edges(picture)
+    assert found.shape == (7, 9)
+    assert found[:6, 4].all() and not found[:, [0, 1, 2, 6, 7, 8]].any()
+    assert not edges(np.full((8, 8, 3), 7, np.uint8)).any()
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames: two chunks at 0.16 s."""
+    return write_clip(tmp_path_factory.mktemp("side") / "clip.mp4", scene(8, (80, 64)))
+
+
+@pytest.fixture(scope="module")
+def options(tiny_model: Path) -> EncodeOptions:
+    return EncodeOptions(
+        model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1, quality=10, caption=TEXT,
+        sketch=True,
+    )
+
+
+def gops(path: Path) -> list[Gop]:
+    with path.open("rb") as file:
+        return list(Reader(file).gops())
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, tmp_path: Path) -> None:
+    plain, target = tmp_path / "plain.nvc", tmp_path / "out.nvc"
+    encode_file(short, plain, replace(options, profile=profile, caption="", sketch=False))
+    encode_file(short, target, replace(options, profile=profile))
+    facts = describe(target)
+    assert facts["captions"] == [TEXT] and describe(plain)["captions"] == []
+    assert facts["bytes_by_kind"]["sketch"] > 0 and facts["bytes_by_kind"]["caption"] > 0
+    for without, with_both in zip(gops(plain), gops(target), strict=True):
+        added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
+        assert added.keys() == set(side.STREAMS)
+        assert with_both.substreams == {**without.substreams, **added}
+        assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
+        assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)
+    assert verify_file(target, model=options.model).frames == 8
+    model = DecodeOptions(model=options.model, device="cpu", threads=1)
+    assert decode_file(target, tmp_path / "out.mkv", model).frames == 8
+
+
+def forged(path: Path, changed: dict[Substream, bytes], target: Path) -> Path:
+    """The file with other side streams in its first chunk, all CRCs right."""
+    with path.open("rb") as file, target.open("wb") as out:
+        reader = Reader(file)
+        writer = Writer(out, reader.header, reader.model)
+        for number, gop in enumerate(reader.gops()):
+            writer.write_gop(gop if number else replace(gop, substreams={**gop.substreams, **changed}))
+        writer.close()
+    return target
+
+
+def test_forged_side_streams_are_damage(short: Path, options: EncodeOptions, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.nvc"
+    encode_file(short, whole, options)
+    captioned = forged(whole, {Substream.CAPTION: b"\xff" * 9}, tmp_path / "caption.nvc")
+    with pytest.raises(DamageError, match=r"GOPC at byte .*caption"):
+        describe(captioned)
+    long = gops(whole)[0].substreams[Substream.SKETCH] + b"\x77" * 40
+    sketched = forged(whole, {Substream.SKETCH: long}, tmp_path / "sketch.nvc")
+    with pytest.raises(DamageError, match="frames 0 to 3"):
+        verify_file(sketched, model=options.model)
+    salvage = DecodeOptions(model=options.model, device="cpu", threads=1, salvage=True)
+    for damaged in (captioned, sketched):
+        report = decode_file(damaged, damaged.with_suffix(".mkv"), salvage)
+        assert report.frames == 4 and report.lost
+
+
+def test_resume_refuses_other_side_streams(short: Path, options: EncodeOptions, tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    encode_file(short, target.with_name("out.nvc.part"), options)
+    with pytest.raises(OutputError, match="another input, model or setting"):
+        encode_file(short, target, replace(options, resume=True, caption="something else"))
+    with pytest.raises(OutputError, match="another input, model or setting"):
+        encode_file(short, target, replace(options, resume=True, sketch=False))
+    encode_file(short, target, replace(options, resume=True))
+    assert describe(target)["captions"] == [TEXT]
+
+
+def test_the_command(short: Path, tiny_model: Path, tmp_path: Path, ncodec: Run) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("two\nlines  of\ttext\n", encoding="utf-8")
+    target = tmp_path / "out.nvc"
+    run = ncodec("encode", short, target, "--model", tiny_model, "--caption", words, "--profile", "native")
+    assert run.returncode == 0, run.stderr
+    shown = ncodec("info", target)
+    assert "caption     two lines of text" in shown.stdout
+    assert json.loads(ncodec("info", target, "--json").stdout)["captions"] == ["two lines of text"]
+    words.write_bytes(b"\xff\xfe")
+    for bad in (words, " ", "x" * 2000):
+        run = ncodec("encode", short, tmp_path / "bad.nvc", "--model", tiny_model, "--caption", bad)
+        assert run.returncode == 2 and "Error: Invalid value for '--caption'" in run.stderr
