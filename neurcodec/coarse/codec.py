@@ -245,8 +245,8 @@ def decode_chunk(model: CoarseCodec, latents: Sequence[FrameLatents]) -> Iterato
             waiting.append(index)
             continue
         with torch.inference_mode():
-            motion = None if frame.motion is None else frame.motion[1:].astype(np.int64)
-            state.decode(frame.type, frame.y, motion, frame.quality)
+            field = None if frame.motion is None else frame.motion[1:].astype(np.int64)
+            state.decode(frame.type, frame.y, field, frame.quality)
             after = CoarseFrame(frame.type, state.picture, state.features)
         for sparse in waiting:
             distance, span = places[sparse]

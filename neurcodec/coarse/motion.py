@@ -88,8 +88,9 @@ class Search:
 
     def neighbours(self, outside: int | None = None) -> Field:
         """The vectors (2, 4, h, w) above, below, left and right; beyond the grid `outside`, or the nearest."""
-        edge = {"mode": "edge"} if outside is None else {"constant_values": outside}
-        padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), **edge)  # type: ignore[call-overload]
+        padded = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        if outside is not None:
+            padded[:, [0, -1]] = padded[:, :, [0, -1]] = outside
         return np.stack([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], 1)
 
     def offer(self, field: Field) -> None:
