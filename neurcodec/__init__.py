@@ -6,6 +6,8 @@
         video.seek(time=2.5)
         for frame in video:
             show(frame.rgb, frame.time)
+    data = neurcodec.encode_chunk(frames, quality=24)   # one chunk in memory
+    frames = neurcodec.decode_chunk(data)
 
 Nothing heavy is imported before a function needs it.
 """
@@ -16,10 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from neurcodec.pipeline.options import DecodeReport, EncodeReport
     from neurcodec.pipeline.video import Video
 
-__all__ = ["__version__", "decode", "encode", "open"]
+__all__ = ["__version__", "decode", "decode_chunk", "encode", "encode_chunk", "open"]
 
 __version__ = "0.1.0"
 
@@ -67,3 +74,27 @@ def open(path: str | Path, **options: Any) -> Video:
     from neurcodec.pipeline.video import Video
 
     return Video(Path(path), DecodeOptions(**options))
+
+
+def encode_chunk(frames: NDArray[np.uint8], frame_rate: float | Fraction = 25, **options: Any) -> bytes:
+    """The bytes of a whole .nvc file with these frames, uint8 (1 to 255, height, width, 3) RGB, as one chunk.
+
+    `options` as for `encode`, without targets. Raises the errors of neurcodec.errors.
+    """
+    from fractions import Fraction
+
+    from neurcodec.pipeline import chunk
+    from neurcodec.pipeline.options import EncodeOptions
+
+    return chunk.encode(frames, Fraction(frame_rate).limit_denominator(1001), EncodeOptions(**options))
+
+
+def decode_chunk(data: bytes, **options: Any) -> NDArray[np.uint8]:
+    """The frames, uint8 (T, height, width, 3) RGB, of what `encode_chunk` gave; `options` as for `decode`.
+
+    Raises the errors of neurcodec.errors.
+    """
+    from neurcodec.pipeline import chunk
+    from neurcodec.pipeline.options import DecodeOptions
+
+    return chunk.decode(data, DecodeOptions(**options))

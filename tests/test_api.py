@@ -10,14 +10,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import Picture
+from conftest import Picture, scene
 
 import neurcodec
-from neurcodec.errors import FormatError, InputError
+from neurcodec.container import Profile
+from neurcodec.errors import DamageError, FormatError, InputError
 
 
 def test_the_names_are_pinned() -> None:
-    assert neurcodec.__all__ == ["__version__", "decode", "encode", "open"]
+    assert neurcodec.__all__ == ["__version__", "decode", "decode_chunk", "encode", "encode_chunk", "open"]
+    assert all(getattr(neurcodec, name).__doc__ for name in neurcodec.__all__)
     assert (Path(neurcodec.__file__).parent / "py.typed").is_file()
 
 
@@ -67,3 +69,26 @@ def test_open_gives_the_frames_of_a_decode(coded: Path, tiny_model: Path, tmp_pa
 def test_open_refuses_other_files(clip: Path) -> None:
     with pytest.raises(FormatError, match=r"clip\.mp4: at byte 0"):
         neurcodec.open(clip)
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_one_chunk_in_memory(profile: Profile, tiny_model: Path, tmp_path: Path) -> None:
+    frames, model = np.stack(scene(9, (80, 66))), str(tiny_model)
+    data = neurcodec.encode_chunk(frames, 30000 / 1001, profile=profile, quality=40, model=model)
+    (tmp_path / "a.nvc").write_bytes(data)
+    with neurcodec.open(tmp_path / "a.nvc", model=model) as video:
+        assert video.info.frame_rate == Fraction(30000, 1001)
+        expected = np.stack([frame.rgb for frame in video])
+    decoded = neurcodec.decode_chunk(data, model=model)
+    assert np.array_equal(decoded, expected)
+    assert np.abs(decoded.astype(int) - frames).mean() < 40
+    with pytest.raises(DamageError):
+        neurcodec.decode_chunk(data[:-40], model=model)
+    for wrong in (frames[0], frames.astype(np.float32), frames[:0]):
+        with pytest.raises(InputError, match="a chunk is uint8"):
+            neurcodec.encode_chunk(wrong, model=model)
+
+
+def test_several_chunks_are_a_file(coded: Path, tiny_model: Path) -> None:
+    with pytest.raises(InputError, match="there are 3 chunks"):
+        neurcodec.decode_chunk(coded.read_bytes(), model=str(tiny_model))

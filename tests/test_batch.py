@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
+
+from neurcodec.pipeline import batch, profiles
+from neurcodec.pipeline.options import EncodeOptions
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,19 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
     again = events(ncodec(*arguments, timeout=280))
     assert {key: again[-1][key] for key in ("done", "skipped", "error")} == {"done": 1, "skipped": 37, "error": 2}
     assert (out / "clip00.nvc").read_bytes() == single.read_bytes()
+
+
+def test_a_worker_loads_the_model_once(
+    folder: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[batch.Event] = []
+    monkeypatch.setattr(batch, "_events", SimpleNamespace(put=told.append))
+    inputs = [str(folder / f"clip0{number}.mkv") for number in range(4)]
+    profiles._loaded.cache_clear()
+    for job in batch.plan(inputs, tmp_path / "out", ".nvc", EncodeOptions(model=str(tiny_model))):
+        batch._work(job)
+    assert [event["event"] for event in told if event["event"] != "progress"] == ["start", "done"] * 4
+    assert profiles._loaded.cache_info().misses == 1
 
 
 def _children(parent: int) -> list[int]:

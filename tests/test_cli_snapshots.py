@@ -29,6 +29,7 @@ encode a.mp4 b.nvc --target-lpips 1.5
 encode a.mp4 b.nvc --target-lpips 0.1 --target-ms-ssim 0.9
 encode a.mp4 b.nvc --target-size 5MB --resume
 encode a.mp4 b.nvc --preset turbo
+encode a.mp4 b.nvc --engine ray --target-size 5MB
 encode a.mp4 b.nvc --threads 0
 encode a.mp4 -
 encode - b.nvc --resume

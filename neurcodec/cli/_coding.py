@@ -15,7 +15,7 @@ from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.container import Profile
 from neurcodec.evaluation.target import MetricTarget
-from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, DecodeOptions, EncodeOptions
+from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, Cluster, DecodeOptions, EncodeOptions
 
 _ENCODE = (
     click.option("-q", "--quality", type=click.IntRange(0, MAX_QUALITY),
@@ -29,8 +29,9 @@ _ENCODE = (
                  help="Smallest file with this LPIPS (squeeze), of the restored picture; needs weights."),
     click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
                  help="Folder of the LPIPS weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]"),
-    click.option("--profile", type=click.Choice(["native", "layered"]), default="native", show_default=True,
-                 help="native: our latents only; layered: restores a degraded AV1 base layer."),
+    click.option("--profile", type=click.Choice(["auto", "native", "layered"]), default="auto", show_default=True,
+                 help="layered: restores a degraded AV1 base layer; native: our latents only; auto: layered where "
+                      "AV1 can code the picture (64 pixels and more)."),
     click.option("--preset", type=click.Choice(list(PRESETS)), default=EncodeOptions.preset, show_default=True,
                  help="Speed of encoding against size, for the layered profile (docs/targets.md)."),
     click.option("--gop", type=click.FloatRange(0.04, 60), default=5.0, show_default=True, metavar="SECONDS",
@@ -46,6 +47,11 @@ _ENCODE = (
     click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR",
                  help="The networks' weights."),
     click.option("--resume", is_flag=True, help="When stopped, keep what is done in OUT.part; go on from there."),
+    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+                 help="Where chunks are coded: in this process, or as tasks of a Ray cluster (docs/ray.md)."),
+    click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one is started here]"),
+    click.option("--gpus", type=click.FloatRange(0), default=0.0, metavar="N",
+                 help="GPUs that a Ray task takes, 0.5 is half of one.  [default: 0]"),
     _common.device,
     _common.threads,
     _common.force,
@@ -91,17 +97,22 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     if choices["resume"] and (size or kbps):
         raise click.UsageError("--resume cannot go on with a target size or rate; use --quality")
     target = next((MetricTarget(name, x, choices["weights"]) for name, x in metrics.items() if x is not None), None)
+    cluster = Cluster(choices["address"], choices["gpus"]) if choices["engine"] == "ray" else None
+    if cluster and (size or kbps or target):
+        raise click.UsageError("--engine ray goes with --quality only")
     interval = choices["backbone_interval"]
-    if choices["detail"] and choices["profile"] != "layered":
+    if choices["detail"] and choices["profile"] == "native":
         raise click.UsageError("--detail is for --profile layered")
     return EncodeOptions(
-        profile=Profile[choices["profile"].upper()], quality=EncodeOptions.quality if quality is None else quality,
+        profile=None if choices["profile"] == "auto" else Profile[choices["profile"].upper()],
+        quality=EncodeOptions.quality if quality is None else quality,
         target_size=size, target_kbps=kbps, target=target, preset=choices["preset"], model=choices["model"],
         device=choices["device"],
         gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
         backbone_interval=None if interval == "auto" else int(interval), detail=choices["detail"],
         caption=choices["caption"] or "", sketch=choices["sketch"],
         audio=not choices["no_audio"], resume=choices["resume"], overwrite=choices["force"], threads=choices["threads"],
+        cluster=cluster,
     )
 
 

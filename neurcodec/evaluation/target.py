@@ -142,7 +142,7 @@ def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], in
             if len(kept) > SAMPLES:
                 kept, step = kept[::2], 2 * step
             chunks += 1
-        head = header(reader.info, options.profile)
+        head = header(reader.info, options)
     samples = []
     for frames, weight in kept:
         rgb = np.stack([frame.rgb for frame in frames])

@@ -8,11 +8,12 @@ from __future__ import annotations
 import glob
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 from neurcodec.container import check
 from neurcodec.errors import InputError, NcodecError, OutputError
+from neurcodec.pipeline import distributed
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
 
 Event = dict[str, Any]
@@ -88,14 +90,13 @@ def _expand(name: str, wanted: set[str]) -> Iterator[tuple[Path, Path]]:
 
 
 def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
-    """Do the jobs in `workers` processes and report the events; returns the highest exit code (0: all done).
+    """Do the jobs in `workers` processes (in threads where a cluster codes the chunks) and report the events.
 
-    Jobs whose target is there and whole are skipped unless their options say overwrite. A failing job does not stop
-    the others.
+    Returns the highest exit code (0: all done). Jobs whose target is there and whole are skipped unless their options
+    say overwrite. A failing job does not stop the others.
     """
-    context = multiprocessing.get_context("spawn")
-    events = context.SimpleQueue()
-    pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, _begin, (events,))
+    remote = any(isinstance(job.options, EncodeOptions) and job.options.cluster for job in jobs)
+    pool, events = _start(min(workers, len(jobs)) or 1, remote)
     futures: dict[Future[None], Job] = {}
     worst = 0
     try:
@@ -112,9 +113,31 @@ def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
             if event["event"] in ("done", "skipped", "error"):
                 open_jobs -= 1
                 worst = max(worst, event.get("exit_code", 0))
+    except KeyboardInterrupt:
+        if remote:
+            distributed.disconnect()
+            pool.shutdown(cancel_futures=True)  # threads clean up, as what they wait for has failed
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return worst
+
+
+def _start(workers: int, threads: bool) -> tuple[Executor, Any]:
+    """Workers, and the queue of their events."""
+    events: Any
+    if threads:
+        events = queue.SimpleQueue()
+        return ThreadPoolExecutor(workers, initializer=_share, initargs=(events,)), events
+    context = multiprocessing.get_context("spawn")
+    events = context.SimpleQueue()
+    return ProcessPoolExecutor(workers, context, _begin, (events,)), events
+
+
+def _share(events: Any) -> None:
+    """In a new thread: nothing but to know the queue."""
+    global _events
+    _events = events
 
 
 def _lost(job: Job, future: Future[None]) -> Event | None:

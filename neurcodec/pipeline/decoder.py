@@ -14,7 +14,7 @@ from neurcodec.container import Header, Packet, Reader
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
 from neurcodec.media import Frame, VideoInfo, VideoWriter
-from neurcodec.pipeline import latents, models, pipes
+from neurcodec.pipeline import chapters, latents, models, pipes
 from neurcodec.pipeline.inspection import open_source
 from neurcodec.pipeline.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
@@ -82,6 +82,8 @@ class _Job:
         """Decode everything into `target`."""
         options = None if self.options.crf is None else {"crf": str(self.options.crf)}
         info = video_info(self.reader)
+        if self.options.span is not None:
+            info = replace(info, chapters=())
         format = self.options.format or (None if isinstance(target, Path) else "mkv")
         with (
             VideoWriter(target, info, self.options.video_codec, options, format) as writer,
@@ -153,6 +155,7 @@ def pictures(codec: NativeCodec, part: Part, integers: list[FrameLatents], heade
 def video_info(reader: Reader) -> VideoInfo:
     """The description that the written video gets."""
     header = reader.header
+    metadata, marks = chapters.from_metadata(reader.metadata)
     return VideoInfo(
         width=header.width,
         height=header.height,
@@ -166,6 +169,7 @@ def video_info(reader: Reader) -> VideoInfo:
         color_range=header.color_range,
         chroma_location=header.chroma_location,
         bit_depth=header.bit_depth,
-        metadata=dict(reader.metadata),
+        metadata=metadata,
+        chapters=marks,
         streams=tuple(reader.streams[number] for number in sorted(reader.streams)),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +15,26 @@ import numpy as np
 from neurcodec.container import Gop, Header, Packet, Profile, Writer
 from neurcodec.errors import InputError
 from neurcodec.media import Frame, VideoInfo, VideoReader
-from neurcodec.pipeline import interval, models, pipes
+from neurcodec.pipeline import chapters, interval, models, pipes
 from neurcodec.pipeline.chunking import split
-from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, ignore_progress
+from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, fitting, ignore_progress
 from neurcodec.pipeline.output import atomic_file, check_target
 from neurcodec.pipeline.resume import Partial
 from neurcodec.pipeline.threads import prefetch
 
 if TYPE_CHECKING:
+    from neurcodec.pipeline.distributed import RemoteCodec
     from neurcodec.pipeline.native import NativeCodec
     from neurcodec.pipeline.rate import RateControl
+
+    Coder = NativeCodec | RateControl | RemoteCodec
 
 logger = logging.getLogger(__name__)
 
 _READ_AHEAD = 16  # frames and packets
 _PACKET_BYTES = 1 << 20  # copied packets that wait for a chunk's end, in all
+
+_Pending = tuple["Gop | Callable[[], Gop] | None", list[Packet]]
 
 
 def encode_file(
@@ -45,11 +51,18 @@ def encode_file(
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
     with VideoReader(pipes.media(source)) as reader:
+        profile = fitting(options.profile, reader.info.width, reader.info.height)
+        options = replace(options, profile=profile)
         model = models.find(options.model)
+        if options.cluster is not None:
+            from neurcodec.pipeline.distributed import RemoteCodec
+
+            remote = RemoteCodec(model, options, options.cluster)
+            return _write(reader, target, remote, options, progress)
         from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
         searched = options.target is not None
-        native = profiles.codec(options.profile, model, options.device, options.threads, diffusion=searched)
+        native = profiles.codec(profile, model, options.device, options.threads, diffusion=searched)
         native.settings = options
         found = None
         if options.target is not None:
@@ -60,7 +73,7 @@ def encode_file(
 
 
 def _write(
-    reader: VideoReader, target: Path, codec: NativeCodec | RateControl, options: EncodeOptions,
+    reader: VideoReader, target: Path, codec: Coder, options: EncodeOptions,
     progress: ProgressCallback,
 ) -> EncodeReport:
     if target == pipes.STANDARD:
@@ -100,8 +113,8 @@ class _Job:
     """One file being encoded; without a file only to see what comes of it."""
 
     def __init__(
-        self, reader: VideoReader, file: BinaryIO | Partial | None, codec: NativeCodec | RateControl,
-        options: EncodeOptions, progress: ProgressCallback,
+        self, reader: VideoReader, file: BinaryIO | Partial | None, codec: Coder, options: EncodeOptions,
+        progress: ProgressCallback,
     ) -> None:
         from neurcodec.pipeline.rate import RateControl
 
@@ -114,10 +127,12 @@ class _Job:
         elif isinstance(codec, RateControl):
             self.stored = codec
         self.writer = Writer(
-            file or _Nowhere(), header(self.info, options.profile), codec.model.info, minor=format_minor(options)
+            file or _Nowhere(), header(self.info, options), codec.model.info, minor=format_minor(options)
         )
         self.packets: list[Packet] = []
-        self.waiting_bytes = 0
+        self.packet_bytes = 0
+        self.waiting: deque[_Pending] = deque()
+        self.ahead: int = getattr(codec, "ahead", 0)
         self.chunks = self.frames = 0
         self.seconds = 0.0
         codec.tick = self._tick
@@ -125,17 +140,16 @@ class _Job:
     def run(self) -> EncodeReport:
         """Write everything."""
         warned = self._warn(())
-        if self.info.chapters and not self.silent:
-            logger.warning("the %d chapter marks are not kept", len(self.info.chapters))
         if self.options.audio:
             for stream in self.info.streams:
                 self.writer.write_stream(stream)
-        self.writer.write_metadata(self.info.metadata)
+        self.writer.write_metadata({**self.info.metadata, **chapters.to_metadata(self.info.chapters)})
         with closing(prefetch(self.reader.items(), _READ_AHEAD)) as items:
             frames = self._frames(items)
             for chunk in split(frames, self.info.time_base, self.options.gop_seconds):
                 self._encode(chunk)
-        self._write_packets()
+        self._queue(None)
+        self._write(0)
         self.writer.close()
         self._warn(warned)
         return EncodeReport(
@@ -148,30 +162,44 @@ class _Job:
                 yield item
             elif self.options.audio:
                 self.packets.append(item)
-                self.waiting_bytes += len(item.data)
-                if self.waiting_bytes > _PACKET_BYTES:
-                    self._write_packets()
+                self.packet_bytes += len(item.data)
+                if self.packet_bytes > _PACKET_BYTES:
+                    self._queue(None)
 
     def _encode(self, chunk: list[Frame]) -> None:
-        """Code a chunk, or take it from the partial file, and write it with the packets that came meanwhile."""
+        """Code a chunk, or take it from the partial file."""
         stored = self.stored.take(chunk, self.options) if self.stored else None
-        gop = stored or self._code(chunk)
+        self._queue(stored or self._code(chunk))
+        self._write(self.ahead)
+
+    def _queue(self, gop: Gop | Callable[[], Gop] | None) -> None:
+        """Put a chunk, which a cluster may still be coding, and the packets that came meanwhile behind what waits."""
+        self.waiting.append((gop, self.packets))
+        self.packets, self.packet_bytes = [], 0
+
+    def _write(self, left: int) -> None:
+        """Write what waits, up to the last `left` entries."""
+        while len(self.waiting) > left:
+            pending, packets = self.waiting.popleft()
+            if pending is not None:
+                self._write_gop(pending() if callable(pending) else pending)
+            self.writer.write_packets(packets)
+
+    def _write_gop(self, gop: Gop) -> None:
         before = self.writer.bytes_written
         self.writer.write_gop(gop)
         logger.log(
             logging.DEBUG if self.silent else logging.INFO,
-            "chunk %d: frames %d to %d, backbone interval %d, %d bytes%s", self.chunks,
-            self.writer.frames - gop.frames, self.writer.frames - 1, gop.backbone_interval,
-            self.writer.bytes_written - before, " (done before)" if stored else "",
+            "chunk %d: frames %d to %d, quality %d, %d bytes", self.chunks, self.writer.frames - gop.frames,
+            self.writer.frames - 1, gop.quality, self.writer.bytes_written - before,
         )
-        self._write_packets()
         self.chunks += 1
         self.seconds += float((gop.pts[-1] + gop.last_duration - gop.pts[0]) * self.info.time_base)
         self.frames = self.writer.frames
         self._report()
 
-    def _code(self, chunk: list[Frame]) -> Gop:
-        """Code a chunk, which is emptied."""
+    def _code(self, chunk: list[Frame]) -> Gop | Callable[[], Gop]:
+        """Code a chunk, which is emptied, or have it coded."""
         pts, duration = tuple(frame.pts for frame in chunk), chunk[-1].duration
         rgb = np.empty((len(chunk), self.info.height, self.info.width, 3), np.uint8)
         for row in rgb[::-1]:
@@ -196,11 +224,6 @@ class _Job:
                     logger.warning("%s", line)
         return said
 
-    def _write_packets(self) -> None:
-        self.writer.write_packets(self.packets)
-        self.packets.clear()
-        self.waiting_bytes = 0
-
     def _total(self) -> int | None:
         if self.info.frames:
             return self.info.frames
@@ -215,7 +238,7 @@ def format_minor(options: EncodeOptions) -> int:
     return int(options.profile is Profile.NATIVE or filled or options.detail > 0)
 
 
-def header(info: VideoInfo, profile: Profile) -> Header:
+def header(info: VideoInfo, options: EncodeOptions) -> Header:
     """What the container keeps of a video's description."""
     return Header(
         width=info.width,
@@ -230,6 +253,6 @@ def header(info: VideoInfo, profile: Profile) -> Header:
         color_range=info.color_range,
         chroma_location=info.chroma_location,
         bit_depth=info.bit_depth,
-        profile=profile,
+        profile=fitting(options.profile, info.width, info.height),
     )
 

@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63
+BASE_SIDES = (64, 16384)
+"""The smallest and the largest side of a picture that SVT-AV1 codes."""
 PRESETS = {"slow": 1, "medium": 2, "fast": 6}
 """Speed against size: the preset of SVT-AV1 that codes the layered profile's base."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster: its address (None: one is started on this machine), and the GPUs of a chunk (0.5: half of one)."""
+
+    address: str | None = None
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,21 +53,29 @@ class QualityTarget(Protocol):
         """The quality for a video; `codec` can decode too. TargetError where there is none."""
 
 
+def fitting(profile: Profile | None, width: int, height: int) -> Profile:
+    """The profile asked for, or layered, or native where AV1 cannot code a picture of this size."""
+    if profile is not None:
+        return profile
+    least, most = BASE_SIDES
+    return Profile.LAYERED if least <= min(width, height) and max(width, height) <= most else Profile.NATIVE
+
+
 @dataclass(frozen=True)
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base. quality: 0 (smallest file) to 63. target_size, target_kbps: bytes, or
-    kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. target: chooses the quality of
-    the whole file. preset: one of PRESETS (native has one speed). gop_seconds: the longest chunk. backbone_interval: 1
-    to 4, None measures the motion of each chunk (native) or keeps all frames in the base (layered). detail: layered
-    only, every how many base frames one gets detail latents, 0 none does. caption: what the video shows, up
-    to 1024 bytes of UTF-8, "" for none. sketch: add the edges of each chunk's first frame. audio: copy sound and
-    subtitles. resume: keep what is done when the job stops, and go on from what an earlier one kept; not with a rate
-    target. threads: CPU threads, None leaves them to torch.
+    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`). quality: 0
+    (smallest file) to 63. target_size, target_kbps: bytes, or kilobits (1000) per second, of the whole file; the
+    quality is then chosen per chunk. target: chooses the quality of the whole file. preset: one of PRESETS (native has
+    one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each chunk
+    (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets detail
+    latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none. sketch: add the edges
+    of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go
+    on from what an earlier one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
     """
 
-    profile: Profile = Profile.NATIVE
+    profile: Profile | None = None
     quality: int = 32
     target_size: int | None = None
     target_kbps: float | None = None
@@ -74,12 +92,15 @@ class EncodeOptions:
     resume: bool = False
     overwrite: bool = False
     threads: int | None = None
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
         if sum(choice is not None for choice in (self.target_size, self.target_kbps, self.target)) > 1:
             raise ValueError("give one target only")
+        if self.cluster is not None and (self.rated or self.target is not None):
+            raise ValueError("a target and a cluster exclude each other")
         if self.rated and self.resume:
             raise ValueError("a rate target and resume exclude each other")
         if not 0 <= self.detail <= 255:

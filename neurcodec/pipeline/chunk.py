@@ -1,0 +1,54 @@
+"""One chunk in memory: frames to the bytes of a whole .nvc file, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+
+from neurcodec.container import Gop, Limits, Reader, Writer
+from neurcodec.errors import InputError
+from neurcodec.media import VideoInfo
+from neurcodec.pipeline import encoder, interval, latents, models, profiles
+from neurcodec.pipeline.chunking import MAX_FRAMES
+from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, fitting
+
+Frames = npt.NDArray[np.uint8]
+
+
+def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> bytes:
+    """An .nvc file of one chunk with these frames, uint8 (T, H, W, 3) RGB, at most 255 of them.
+
+    Of the options, those of a file (targets, resume, overwrite, cluster) do not count.
+    """
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not 1 <= len(frames) <= MAX_FRAMES:
+        raise InputError(f"a chunk is uint8 (1 to {MAX_FRAMES}, height, width, 3), not {frames.dtype} {frames.shape}")
+    _, height, width, _ = frames.shape
+    profile = fitting(options.profile, width, height)
+    options = replace(options, profile=profile)
+    model = models.find(options.model)
+    codec = profiles.codec(profile, model, options.device, options.threads)
+    codec.settings, codec.tick = options, None
+    step = options.backbone_interval or interval.choose(frames)
+    gop = codec.encode(frames, tuple(range(len(frames))), 1, options.quality, step)
+    info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)
+    file = BytesIO()
+    writer = Writer(file, encoder.header(info, options), model.info, minor=encoder.format_minor(options))
+    writer.write_gop(gop)
+    writer.close()
+    return file.getvalue()
+
+
+def decode(data: bytes, options: DecodeOptions) -> Frames:
+    """The frames, uint8 (T, H, W, 3) RGB, of an .nvc file of one chunk; InputError for one of several."""
+    with Reader(BytesIO(data), Limits() if options.limits else Limits.none()) as reader:
+        gops = [item for item in reader if isinstance(item, Gop)]
+        if len(gops) != 1:
+            raise InputError(f"there are {len(gops)} chunks, not one; open a file for more")
+        model = models.for_file(reader.model, options.model, pixels=True)
+        codec = profiles.codec(reader.header.profile, model, options.device, options.threads, options.diffusion)
+        integers = latents.decode(codec.entropy, gops[0], reader.header)
+        return np.stack(list(codec.decode(gops[0], integers, reader.header)))
