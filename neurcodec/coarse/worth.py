@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from neurcodec.coarse.motion import Field, Plane, block_sum, flow_candidate, shifted
 from neurcodec.coarse.warp import BLOCK
 
+AFTER = 3.0
+"""Frames counted as if they inherited from a chunk's last: else its quality falls towards its end."""
 SPARSE_SHARE = 0.5
 """How much of an S frame's error comes from each of its two backbones."""
 
@@ -40,7 +42,7 @@ def block_worths(lumas: Sequence[Plane], spans: Sequence[int], distortion: float
     distortion: the squared error per pixel that coding leaves.
     """
     height, width = (side // BLOCK for side in lumas[0].shape)
-    later = np.zeros((height, width))
+    later = np.full((height, width), AFTER)
     worths = []
     for index in reversed(range(len(lumas))):
         beside = spans[max(0, index - 1) : index + 1] if index else spans[:1]
