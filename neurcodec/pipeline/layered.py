@@ -36,7 +36,7 @@ Frames = npt.NDArray[np.uint8]
 
 SCALES = (1, 2, 3)
 RATE_DIVISOR = 1
-"""By default all frames are in the base (docs/decisions/0010)."""
+"""By default all frames are in the base (docs/decisions/0010-filling.md)."""
 MAX_CRF = 63
 SLOW_PIXELS = 20_000_000
 """SVT-AV1 refuses presets below 5 for larger pictures."""
@@ -168,7 +168,7 @@ class LayeredCodec(NativeCodec):
                 yield to_rgb(frame.picture, header.height, header.width)
             return
         quality = MAX_CRF - gop.base.quantiser
-        kinds = [FrameKind.BASE] * gop.frames  # better than FILLED, I and P until pairs of these are trained (0010)
+        kinds = [FrameKind.BASE] * gop.frames  # untrained kinds do worse (docs/decisions/0010-filling.md)
         yield from restore(
             self._generator,
             frames,
