@@ -79,4 +79,4 @@ def test_an_interrupted_command_exits_with_130() -> None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr) == (130, "ncodec: error: interrupted\n")
+    assert (process.returncode, stderr.strip()) == (130, "ncodec: error: interrupted")
