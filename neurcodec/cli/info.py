@@ -19,7 +19,7 @@ from neurcodec.cli._text import plain
 def command(file: Path, as_json: bool, no_limits: bool) -> None:
     """Show what the .nvc FILE ("-": standard input) holds: picture, timing, rate, frame types, where the bytes go.
 
-    Frames are I, P and S (motion only); in a file of the layered profile those of its base, and filled ones, and latents_P
+    Frames are I, P and S (motion only); in a layered file those of its base, and filled ones, and latents_P
     are the bytes of its detail.
     """
     from neurcodec.pipeline.inspection import describe

@@ -68,13 +68,13 @@ class Neurcodec:
     model: str
     identity: str
     """What the results depend on besides the settings: hashes of the weights and of the code."""
-    profile: str = "native"
+    profile: str = "layered"
 
     ours = True
 
     @property
     def name(self) -> str:
-        return "ncodec" if self.profile == "native" else f"ncodec-{self.profile}"
+        return "ncodec" if self.profile == "layered" else f"ncodec-{self.profile}"
 
     @property
     def curves(self) -> Sequence[str]:
@@ -92,7 +92,7 @@ class Neurcodec:
         return True
 
     def _encode(self, source: str, target: str, quality: str) -> list[str]:
-        profile = [] if self.profile == "native" else ["--profile", self.profile]
+        profile = ["--profile", self.profile]
         options = ["--gop", str(GOP_SECONDS), "--no-audio", "--model", self.model, *profile]
         return ["encode", source, target, "-q", quality, *options]
 

@@ -1,4 +1,4 @@
-"""The side streams of a chunk, caption, sketch and texture, to and from its substreams (spec sections 4.3.1 and 6.8)."""
+"""The side streams of a chunk, caption, sketch and texture, to and from its substreams (spec 4.3.1 and 6.8)."""
 
 from __future__ import annotations
 
