@@ -71,7 +71,7 @@ def test_an_interrupted_command_exits_with_130() -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT) as process:
         assert process.stdin is not None
-        process.stdin.write("something to read")
+        process.stdin.write("abc")  # shorter than the signature: it waits for more
         process.stdin.flush()
         deadline, waiting = time.monotonic() + 60, array("i", [1])
         while waiting[0] and time.monotonic() < deadline:

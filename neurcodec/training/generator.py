@@ -46,7 +46,7 @@ class GeneratorConfig:
     frames: int = 1
     size: int = 160
     denoise_steps: int = 1000
-    lpips_weight: float = 0.15
+    lpips_weight: float = 0.3
     native: float = 0.5
     compile: int = 0
     captions: float = 0.5
