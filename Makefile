@@ -11,6 +11,9 @@ STAMP := .venv/.installed
 
 MINUTES ?= 10
 
+# One thread a process: busy PyTorch threads of two processes on two cores stall each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
 .PHONY: help install demo test test-all lint coverage fuzz docs clean
 
 help:
@@ -37,10 +40,10 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(PYTEST) -m 'not slow and not gpu'
 
 test-all: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

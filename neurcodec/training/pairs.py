@@ -71,22 +71,22 @@ def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dic
         "bases": [],
     }
     for number in range(bases):
-        scale = rng.choice((1, 1, 1, 1, 2, 2, 3))
-        crf = {1: rng.randint(36, 63), 2: rng.randint(40, 63), 3: rng.randint(40, 63)}[scale]
+        scale = rng.choice((1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4))
+        crf = rng.randint(36 if scale == 1 else 42, 63)
         small = source
         if scale > 1:
             size = (width // (2 * scale) * 2, height // (2 * scale) * 2)
             small = resize(source, *size, cv2.INTER_AREA)
         if min(small.shape[1:3]) < 64:
             continue
-        base = av1_round_trip(small, crf, preset=6)
+        base = av1_round_trip(small, crf, preset=6 if scale == 1 else 2)
         file = f"{name}.{number}.npy"
         np.save(out / file, base)
         entry["bases"].append({"file": file, "scale": scale, "crf": crf})
     return entry
 
 
-def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 3, seed: int = 1, jobs: int = 2) -> None:
+def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 6, seed: int = 1, jobs: int = 2) -> None:
     """Make the pairs of every clip and picture below the folders `data`, and the index, in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     suffixes = VIDEO_SUFFIXES | IMAGE_SUFFIXES
