@@ -1,8 +1,8 @@
 """The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.1).
 
 The base is the chunk's frames, or every n-th of them, at 1/scale of their size, one closed AV1 GOP. The quality index
-chooses the scale and the quantiser: the largest picture whose quantiser range still holds the index's rate. Frames that
-the base skips are filled, and base frames may carry detail (`filling`).
+chooses the scale and the quantiser (`setting`). Frames that the base skips are filled, and base frames may carry detail
+(`filling`).
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ from neurcodec.pipeline import side
 from neurcodec.pipeline.filling import code, rebuild
 from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import PRESETS
+from neurcodec.pipeline.options import MAX_QUALITY, PRESETS
 
 Frames = npt.NDArray[np.uint8]
 
-SCALES = (1, 2, 3)
 RATE_DIVISOR = 1
 """By default all frames are in the base (docs/decisions/0010-filling.md)."""
-MAX_CRF = 63
+RANGES = {1: (19, 64), 2: (60, 65), 3: (62, 66), 4: (64, 69)}
+"""The CRFs of each scale, one a quality index from 63 down: where a smaller picture with a finer quantiser starts to be
+better at equal bytes once both are restored (docs/decisions/0008-base-scale.md)."""
+MAX_CRF = 70
 SLOW_PIXELS = 20_000_000
 """SVT-AV1 refuses presets below 5 for larger pictures."""
 
 
 class Base(NamedTuple):
-    """A base layer: its scale, its quantiser (CRF 1..63) and its AV1 packets in decoding order."""
+    """A base layer: its scale, its quantiser (CRF 1..70) and its AV1 packets in decoding order."""
 
     scale: int
     crf: int
@@ -55,13 +57,14 @@ def base_size(width: int, height: int, scale: int) -> tuple[int, int]:
     return -(-width // (2 * scale)) * 2, -(-height // (2 * scale)) * 2
 
 
-def crf(quality: int, scale: int) -> int:
-    """The quantiser of a scale for a quality index; above 63 the scale cannot reach the index's rate.
-
-    The offsets make the rate fall evenly where the next scale takes over, which is where the restored picture of the
-    larger one stops being better at equal bytes (docs/decisions/0008).
-    """
-    return round(80 - 0.8 * quality - {1: 0, 2: 5, 3: 12}[scale])
+def setting(quality: int, scales: Sequence[int]) -> tuple[int, int]:
+    """The scale and CRF of a quality index 0..63, of the `scales` (1 and on) that a picture's size allows."""
+    steps = [
+        (scale, crf)
+        for scale in scales
+        for crf in range(RANGES[scale][0], (MAX_CRF if scale == scales[-1] else RANGES[scale][1]) + 1)
+    ]
+    return steps[min(MAX_QUALITY - quality, len(steps) - 1)]
 
 
 def pack(packets: Sequence[bytes]) -> bytes:
@@ -128,11 +131,9 @@ class LayeredCodec(NativeCodec):
         )
 
     def choose(self, rgb: Frames, quality: int) -> Base:
-        """The base for a quality index: the largest picture whose quantiser reaches the quality's slope."""
-        usable = [scale for scale in SCALES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
-        scale = next((scale for scale in usable if crf(quality, scale) <= MAX_CRF), usable[-1])
-        quantiser = min(MAX_CRF, max(1, crf(quality, scale)))
-        return encode_base(rgb, scale, quantiser, PRESETS[self.settings.preset])
+        """The base for a quality index."""
+        scales = [scale for scale in RANGES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
+        return encode_base(rgb, *setting(quality, scales), PRESETS[self.settings.preset])
 
     def additions(
         self, rgb: Frames, types: Sequence[FrameType], base: Base, quality: int
@@ -167,7 +168,7 @@ class LayeredCodec(NativeCodec):
             for frame in frames:
                 yield to_rgb(frame.picture, header.height, header.width)
             return
-        quality = MAX_CRF - gop.base.quantiser
+        quality = MAX_QUALITY - gop.base.quantiser
         kinds = [FrameKind.BASE] * gop.frames  # untrained kinds do worse (docs/decisions/0010-filling.md)
         yield from restore(
             self._generator,
