@@ -30,8 +30,8 @@ def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: in
     """Encode uint8 RGB frames (frames, height, width, 3) as one closed GOP; return its packets in decoding order.
 
     `crf` is 1..70 (above 63 the quantiser stays and the encoder spends still less), `preset` 0 (slow) to 13; `threads`
-    0 is one per core. Temporal delimiters (2 bytes a packet) are left out: the packet boundaries say the same. Sides must
-    be 64 to 16384.
+    0 is one per core. Temporal delimiters (2 bytes a packet) are left out: the packet boundaries say the same. Sides
+    must be 64 to 16384.
     """
     count, height, width, _ = frames.shape
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
