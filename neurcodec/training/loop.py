@@ -91,7 +91,16 @@ class Trainer:
                 old.unlink()
 
     def run(self, loss: Loss, report_every: int = 100) -> None:
-        """Train until the schedule's steps or minutes are over."""
+        """Train until the schedule's steps or minutes are over, or until it is interrupted; then write a checkpoint."""
+        try:
+            self.steps(loss, report_every)
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        self.save()
+
+    def steps(self, loss: Loss, report_every: int) -> None:
+        """The steps of `run`, with a line in the log every `report_every` of them and a checkpoint now and then."""
         started = reported = saved = time.monotonic()
         sums: dict[str, float] = {}
         while self.step < self.schedule.steps and time.monotonic() - started < 60 * self.schedule.minutes:
@@ -112,7 +121,6 @@ class Trainer:
             if time.monotonic() - saved > 60 * self.schedule.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
-        self.save()
 
     def update(self, loss: Loss) -> Mapping[str, float]:
         """One optimizer step; skipped when the loss or the gradient is not finite."""
