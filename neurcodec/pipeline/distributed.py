@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -42,11 +44,19 @@ def connect(cluster: Cluster) -> Any:
         if not ray.is_initialized():
             local: dict[str, Any] = {} if cluster.address else {"include_dashboard": False}
             try:
+                if cluster.address and re.fullmatch(r"[^/]+:\d+", cluster.address):
+                    reach(cluster.address)
                 ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR, **local)
             except Exception as error:  # Ray raises the bare class where a node does not start
                 where = f"at {cluster.address}" if cluster.address else "can be started here"
                 raise DeviceError(f"no Ray cluster {where}: {str(error).splitlines()[0]}") from error
     return ray
+
+
+def reach(address: str) -> None:
+    """OSError when nothing answers at HOST:PORT: Ray itself goes on trying for many minutes."""
+    host, port = address.rsplit(":", 1)
+    socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def disconnect() -> None:
