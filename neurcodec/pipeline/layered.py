@@ -36,7 +36,7 @@ Frames = npt.NDArray[np.uint8]
 
 RATE_DIVISOR = 1
 """By default all frames are in the base (docs/decisions/0010-filling.md)."""
-RANGES = {1: (17, 63), 2: (60, 64), 3: (62, 63), 4: (61, 70)}
+RANGES = {1: (16, 63), 2: (60, 64), 3: (62, 64), 4: (63, 70)}
 """The CRFs of each scale, one a quality index from 63 down: where a smaller picture with a finer quantiser starts to be
 better at equal bytes once both are restored (docs/decisions/0008-base-scale.md)."""
 MAX_CRF = 70
