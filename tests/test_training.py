@@ -1,0 +1,101 @@
+"""The stages of `ncodec train` in their order, a few steps each, down to a model that codes a clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from neurcodec.errors import InputError
+from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
+from neurcodec.training import stages
+from tests.conftest import scene, write_clip
+
+CLIP = "a ball rolls"
+
+
+def random_metric(folder: Path) -> Path:
+    """A folder of LPIPS weights that mean nothing, in the files of the real ones."""
+    torch.manual_seed(0)
+    model = LPIPS()
+    (folder / "lpips").mkdir(parents=True)
+    features = {f"features.{name}": tensor for name, tensor in model.features.state_dict().items()}
+    torch.save(features, folder / "lpips" / FEATURES_FILE)
+    heads = {f"lin{i}.model.1.weight": torch.rand(1, len(head), 1, 1) for i, head in enumerate(model.heads)}
+    torch.save(heads, folder / "lpips" / HEADS_FILE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Runs a stage in a folder where the stages before it have run."""
+    root = tmp_path_factory.mktemp("training")
+    data, weights = root / "clips", random_metric(root / "weights")
+    data.mkdir()
+    write_clip(data / "ball.mkv", scene(6, (176, 160)))
+    (root / "SOURCES.md").write_text(f"## clips/\n\n| file | what it shows |\n|---|---|\n| ball.mkv | {CLIP} |\n")
+    place = stages.Place((data,), root / "runs", weights, root / "model", "cpu", 1)
+
+    def run(stage: str, **settings: object) -> stages.Place:
+        stages.run(stage, place, {name: str(value) for name, value in settings.items()})
+        return place
+
+    return run
+
+
+def log(place: stages.Place, stage: str) -> dict[str, Any]:
+    note: dict[str, Any] = json.loads((place.runs / stage / "checkpoint.json").read_text())
+    return note
+
+
+def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, ncodec: Callable[..., Any]) -> None:
+    place = trained("pairs")
+    (entry,) = json.loads((place.runs / "pairs" / "index.json").read_text())
+    assert (entry["frames"], entry["width"], entry["height"]) == (6, 176, 160)
+    assert {base["scale"] for base in entry["bases"]} <= {1, 2}
+    trained("coarse", steps=1, batch=1, frames=2, size=64)
+    trained("priors", steps=2, chunks=1, frames=3, size=64, batch=1)
+    trained("native", frames=3, passes=1)
+    trained("captions")
+    assert json.loads((place.runs / "captions.json").read_text()) == {"clips-ball": CLIP}
+    settings = {"batch": 2, "frames": 2, "size": 64, "denoise_steps": 1, "captions": 1, "sketches": 1}
+    trained("generator", steps=2, **settings)
+    assert log(place, "generator") == {"step": 2, "skipped": 0}
+    trained("generator", steps=3, **settings)
+    assert log(place, "generator") == {"step": 3, "skipped": 0}
+    trained("export")
+    card = (place.out / "MODEL_CARD.md").read_text()
+    assert "generator/diffusion_pytorch_model.safetensors" in card and "1 clips and pictures" in card
+    clip, coded = place.data[0] / "ball.mkv", tmp_path / "ball.nvc"
+    for profile in ("native", "layered"):
+        run = ncodec("encode", clip, coded, "--profile", profile, "--model", place.out, "-f")
+        assert run.returncode == 0, run.stderr
+        assert ncodec("verify", coded, "--model", place.out).returncode == 0
+        run = ncodec("decode", coded, tmp_path / "ball.mkv", "--model", place.out, "-f")
+        assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "message"),
+    [
+        ("generator", {"step": 3}, "--config step: unknown; this stage has steps"),
+        ("generator", {"steps": "many"}, "--config steps=many: not a int"),
+    ],
+)
+def test_wrong_settings(stage: str, settings: dict[str, str], message: str, trained: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match=message):
+        trained(stage, **settings)
+
+
+def test_a_stage_needs_those_before_it(tmp_path: Path) -> None:
+    place = stages.Place((), tmp_path, None, tmp_path / "model", "cpu", 1)
+    for stage, message in (
+        ("pairs", "needs --data"), ("captions", "needs --data"), ("generator", "needs --weights"),
+        ("native", "no checkpoint"), ("export", "no checkpoint"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            stages.run(stage, place, {})
