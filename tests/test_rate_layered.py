@@ -99,7 +99,7 @@ def test_a_rendered_clip_of_ten_seconds(ncodec: Run, tiny_model: Path, tmp_path:
     pictures = [*scene(50, (128, 96)), *[scene(1, (128, 96), seed=i)[0] for i in range(50)]]
     pictures = [picture for picture in pictures for _ in range(2)]
     path = write_clip(tmp_path / "clip.mkv", pictures, time_base=Fraction(1, 20), rate=20)
-    for target in (20_000, 60_000):
+    for target in (12_000, 30_000):
         out = tmp_path / f"{target}.nvc"
         arguments = ("encode", path, out, "--profile", "layered", "--preset", "fast", "--model", tiny_model)
         run = ncodec(*arguments, "--target-size", target, "--threads", 1, timeout=280)

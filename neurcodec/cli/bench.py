@@ -44,7 +44,7 @@ def _names(text: str) -> list[str]:
               help="Peers, or single presets (svtav1-p6, svtav1-p4), or 'none'.")
 @click.option("--metrics", metavar="NAME,...", help="Metrics (docs/bench.md).  [default: all but the extra ones]")
 @click.option("--frames", type=click.IntRange(1, 100_000), default=96, show_default=True, help="Frames per clip.")
-@click.option("--profile", type=click.Choice(["native", "layered"]), default="layered", show_default=True,
+@click.option("--profile", type=click.Choice(["auto", "native", "layered"]), default="auto", show_default=True,
               help="Our profile.")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="Our networks' weights.")
 @click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),

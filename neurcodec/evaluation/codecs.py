@@ -68,13 +68,13 @@ class Neurcodec:
     model: str
     identity: str
     """What the results depend on besides the settings: hashes of the weights and of the code."""
-    profile: str = "layered"
+    profile: str = "auto"
 
     ours = True
 
     @property
     def name(self) -> str:
-        return "ncodec" if self.profile == "layered" else f"ncodec-{self.profile}"
+        return "ncodec" if self.profile == "auto" else f"ncodec-{self.profile}"
 
     @property
     def curves(self) -> Sequence[str]:
