@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import pytest
 
 Picture = npt.NDArray[np.uint8]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job; the commands would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 

@@ -201,9 +201,10 @@ def test_interruption_leaves_nothing(number: signal.Signals, long_clip: Path, ti
 @pytest.mark.parametrize("job", ["encode", "decode"])
 def test_a_full_disk_is_an_output_error(job: str, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path) -> None:
     places = [clip, tmp_path / "out.nvc"] if job == "encode" else [coded, tmp_path / "out.mp4"]
+    environment = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("COVERAGE")}
     run = subprocess.run(
         [sys.executable, "-m", "neurcodec", job, *places, "--model", tiny_model, "--quiet"],
-        capture_output=True, text=True, env=ENVIRONMENT, check=False,
+        capture_output=True, text=True, env=environment, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
     )  # fmt: skip
     assert run.returncode == 4, run.stderr

@@ -45,7 +45,7 @@ def encode(source: Path, tiny_model: Path) -> Encode:
         name = "-".join(f"{name}{value}" for name, value in options.items()).replace("/", "_")
         target = source.with_name(f"{name}.nvc")
         if not target.exists():
-            given = {"quality": 40, "preset": "fast", **options}
+            given = {"quality": 30, "preset": "fast", **options}
             encode_file(source, target, EncodeOptions(Profile.LAYERED, model=str(tiny_model), device="cpu", **given))
         return target
 
