@@ -45,7 +45,7 @@ def encode(source: Path, tiny_model: Path) -> Encode:
         name = "-".join(f"{name}{value}" for name, value in options.items()).replace("/", "_")
         target = source.with_name(f"{name}.nvc")
         if not target.exists():
-            given = {"quality": 30, "preset": "fast", **options}
+            given = {"quality": 40, "preset": "fast", **options}
             encode_file(source, target, EncodeOptions(Profile.LAYERED, model=str(tiny_model), device="cpu", **given))
         return target
 
@@ -115,7 +115,7 @@ def test_detail_brings_base_frames_nearer(
     plain, path = encode(backbone_interval=1), encode(detail=detail)
     (before,), (gop,) = chunks(plain), chunks(path)
     assert gop.substreams[Substream.BASE] == before.substreams[Substream.BASE]
-    assert len(gop.substreams[Substream.LATENTS_P]) > 10
+    assert len(gop.substreams[Substream.LATENTS_P]) > 4
     truth, coarse, detailed = original(source), shown(plain, tiny_model), shown(path, tiny_model)
     changed = [index for index in range(11) if (coarse[index] != detailed[index]).any()]
     assert changed == list(finer)
