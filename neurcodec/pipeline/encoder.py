@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from neurcodec.container import Gop, Header, Packet, Profile, Writer
+from neurcodec.container import Gop, Header, Packet, Writer
+from neurcodec.container.tables import MINOR
 from neurcodec.errors import InputError
 from neurcodec.media import Frame, VideoInfo, VideoReader
 from neurcodec.pipeline import chapters, interval, models, pipes
@@ -127,7 +128,7 @@ class _Job:
         elif isinstance(codec, RateControl):
             self.stored = codec
         self.writer = Writer(
-            file or _Nowhere(), header(self.info, options), codec.model.info, minor=format_minor(options)
+            file or _Nowhere(), header(self.info, options), codec.model.info, minor=MINOR
         )
         self.packets: list[Packet] = []
         self.packet_bytes = 0
@@ -230,12 +231,6 @@ class _Job:
         if self.info.duration and self.info.frame_rate:
             return round(self.info.duration * self.info.frame_rate)
         return None
-
-
-def format_minor(options: EncodeOptions) -> int:
-    """The minor version of the format that a file coded with these options needs (spec section 15)."""
-    filled = (options.backbone_interval or 1) > 1
-    return int(options.profile is Profile.NATIVE or filled or options.detail > 0)
 
 
 def header(info: VideoInfo, options: EncodeOptions) -> Header:
