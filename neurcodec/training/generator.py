@@ -28,6 +28,8 @@ from neurcodec.media.texture import texture_index
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
 
+TEXTURE_ERROR = 4
+"""The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
 LPIPS_FLOOR = 0.02
 """Below this a gain counts less and less: nobody sees it."""
 
@@ -134,7 +136,10 @@ class PairSampler:
         """The texture index of a source, or 0 for the share of clips that go without."""
         if file not in self.known_textures:
             self.known_textures[file] = texture_index(np.load(file, mmap_mode="r"))
-        return self.known_textures[file] if self.random.random() < self.textures else 0
+        if self.random.random() >= self.textures:
+            return 0
+        told = self.known_textures[file] + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1)
+        return int(np.clip(told, 1, 63))
 
     def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
         """The feature buffer (C, h/8, w/8) under a crop."""
