@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec_latents import RangeDecoder, Table
+from spec_range import RangeDecoder, Table
 
 
 def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
