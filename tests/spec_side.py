@@ -1,7 +1,8 @@
-"""The second reader's sketches, written from bitstream_spec.md section 6.8 alone."""
+"""The second reader's sketches and texture maps, written from bitstream_spec.md sections 6.8 and 6.9 alone."""
 
 from __future__ import annotations
 
+from spec_latents import MotionDecoder
 from spec_range import RangeDecoder, Table
 
 
@@ -27,3 +28,28 @@ def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
             edges[y].append(edge)
     coder.end()
     return edges
+
+
+def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
+    """The rows of substream 7 for a picture of this size."""
+    coder = RangeDecoder(data)
+    bit = MotionDecoder(coder).bit
+    levels: list[list[int]] = []
+    for y in range(-(-height // 32)):
+        levels.append([])
+        for x in range(-(-width // 32)):
+            above = levels[y - 1][x] if y else None
+            left = levels[y][x - 1] if x else above if above is not None else 0
+            b = left if above is None else above
+            corner = levels[y - 1][x - 1] if y and x else b
+            level = sorted((left, b, left + b - corner))[1]
+            r = min(2, abs(left - b))
+            if bit("nonzero", r):
+                negative, size = bit("sign", r), 1
+                while size <= 14 and bit("longer", min(size, 3)):
+                    size += 1
+                level += -size if negative else size
+            levels[y].append(level)
+    coder.end()
+    assert all(0 <= level <= 15 for row in levels for level in row)
+    return levels

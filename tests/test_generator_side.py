@@ -11,6 +11,7 @@ import torch
 
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
+from neurcodec.entropy.hints import Hints
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Condition, FrameKind, Generator, fill_sketch
 from neurcodec.generator.restore import restore
@@ -41,7 +42,7 @@ def chunk(count: int) -> list[CoarseFrame]:
 
 
 def restored(generator: Generator, caption: str = "", sketch: np.ndarray | None = None) -> np.ndarray:
-    return np.stack(list(restore(generator, chunk(6), 20, 41, 57, caption=caption, sketch=sketch)))
+    return np.stack(list(restore(generator, chunk(6), 20, 41, 57, hints=Hints(caption, sketch))))
 
 
 def test_without_conditions_nothing_changes(pair: tuple[Generator, Generator]) -> None:

@@ -1,4 +1,4 @@
-"""Captions and sketches: their codecs, what hostile bytes do to them, and their way through files."""
+"""Captions, sketches and texture maps: their codecs, what hostile bytes do to them, and their way through files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from neurcodec.container import Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
-from neurcodec.entropy import sketch
+from neurcodec.entropy import sketch, texture
 from neurcodec.errors import DamageError, InputError, OutputError
 from neurcodec.pipeline import side
 from neurcodec.pipeline.decoder import decode_file
@@ -27,6 +27,7 @@ from neurcodec.pipeline.edges import edges
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.inspection import describe, verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
+from neurcodec.pipeline.texture import detail, texture_index, texture_map
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 
@@ -126,6 +127,49 @@ def test_edges_are_where_the_picture_has_them() -> None:
     assert not edges(np.full((8, 8, 3), 7, np.uint8)).any()
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 16), st.integers(0, 1000))
+def test_texture_maps_come_back(height: int, width: int, spread: int, seed: int) -> None:
+    levels = np.random.default_rng(seed).integers(16 - spread, 16, (height, width))
+    data = texture.encode(levels)
+    assert np.array_equal(texture.decode(data, height, width), levels)
+    assert spec_side.texture_map(data, 32 * width, 32 * height - 31) == levels.tolist()
+
+
+def test_texture_maps_are_compressed() -> None:
+    rows, columns = np.mgrid[:15, :27]
+    assert len(texture.encode(3 + (rows > 7) * 4 + columns // 9)) < 30
+
+
+def test_hostile_texture_maps() -> None:
+    good = texture.encode(np.random.default_rng(1).integers(0, 16, (12, 20)))
+    rng = random.Random(2)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(good[: rng.randint(1, len(good))])
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        try:
+            levels = texture.decode(bytes(data), 12, 20)
+            assert levels.shape == (12, 20) and levels.min() >= 0 and levels.max() <= 15
+        except DamageError:
+            refused += 1
+    assert refused > 100
+    with pytest.raises(DamageError):
+        texture.decode(good + b"\x55" * 64, 12, 20)
+
+
+def test_texture_is_where_the_picture_has_it() -> None:
+    pictures = np.full((17, 70, 100, 3), 90, np.uint8)
+    pictures[:, 32:64, 64:96] = np.random.default_rng(1).integers(0, 256, (32, 32, 1))
+    pictures[1] = 0  # is not looked at
+    levels = texture_map(detail(pictures))
+    assert levels.shape == (3, 4)
+    assert levels[1, 2] == 15 and levels[0, 0] == levels[2, 0] == 0 and 0 < levels[1, 3] < 15
+    found = detail(pictures)
+    assert texture_index(found) == round(8 * np.log2(1 + found.mean()))
+    assert texture_index(np.zeros((9, 9))) == 1 and texture_index(np.full((9, 9), 2000.0)) == 63
+
+
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight frames: two chunks at 0.16 s."""
@@ -155,10 +199,13 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
     assert facts["bytes_by_kind"]["sketch"] > 0 and facts["bytes_by_kind"]["caption"] > 0
     for without, with_both in zip(gops(plain), gops(target), strict=True):
         added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
-        assert added.keys() == set(side.STREAMS)
+        assert added.keys() == {Substream.CAPTION, Substream.SKETCH}
+        assert without.substreams.keys() & set(side.STREAMS) == {Substream.TEXTURE, Substream.TEXTURE_MAP}
         assert with_both.substreams == {**without.substreams, **added}
         assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
         assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)
+        levels = spec_side.texture_map(with_both.substreams[Substream.TEXTURE_MAP], 80, 64)
+        assert np.array(levels).shape == (2, 3)
     assert verify_file(target, model=options.model).frames == 8
     model = DecodeOptions(model=options.model, device="cpu", threads=1)
     assert decode_file(target, tmp_path / "out.mkv", model).frames == 8

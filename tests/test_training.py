@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from neurcodec.container.records import ColorRange
 from neurcodec.errors import InputError
 from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
+from neurcodec.media.colour import BT601, Converter
+from neurcodec.pipeline.texture import detail
 from neurcodec.training import stages
+from neurcodec.training.generator import subsampled
 from tests.conftest import scene, write_clip
 
 CLIP = "a ball rolls"
@@ -47,6 +52,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     return run
 
 
+def test_the_loss_sees_what_the_decoder_writes() -> None:
+    converter = Converter(BT601, ColorRange.LIMITED, 96)
+    noise = np.random.default_rng(1).integers(-20, 21, (2, 96, 128, 3))
+    frames = np.clip(np.stack(scene(2, (128, 96))) + noise, 16, 235).astype(np.uint8)
+    written = np.stack([converter.to_rgb(converter.from_rgb(frame, "yuv420p")) for frame in frames])
+    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2) / 255
+    seen = subsampled(pictures).clamp(0, 1).mul(255).permute(0, 2, 3, 1).numpy()
+    error = np.square(seen - written).mean()
+    assert error < 1.5 and error < 0.05 * np.square(frames.astype(float) - written).mean()
+
+
 def log(place: stages.Place, stage: str) -> dict[str, Any]:
     note: dict[str, Any] = json.loads((place.runs / stage / "checkpoint.json").read_text())
     return note
@@ -54,9 +70,13 @@ def log(place: stages.Place, stage: str) -> dict[str, Any]:
 
 def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, ncodec: Callable[..., Any]) -> None:
     place = trained("pairs")
-    (entry,) = json.loads((place.runs / "pairs" / "index.json").read_text())
-    assert (entry["frames"], entry["width"], entry["height"]) == (6, 176, 160)
-    assert {base["scale"] for base in entry["bases"]} <= {1, 2}
+    index = json.loads((place.runs / "pairs" / "index.json").read_text())
+    assert [entry["file"] for entry in index] == ["clips-ball.npy", "clips-ball.enlarged.npy"]
+    for entry in index:
+        assert (entry["frames"], entry["width"], entry["height"]) == (6, 176, 160)
+        assert {base["scale"] for base in entry["bases"]} <= {1, 2}
+    source, enlarged = (np.load(place.runs / "pairs" / entry["file"]) for entry in index)
+    assert detail(enlarged).mean() < detail(source).mean()
     trained("coarse", steps=1, batch=1, frames=2, size=64)
     trained("priors", steps=2, chunks=1, frames=3, size=64, batch=1)
     trained("native", frames=3, passes=1)

@@ -37,6 +37,7 @@ class Substream(IntEnum):
     CAPTION = 4
     SKETCH = 5
     TEXTURE = 6
+    TEXTURE_MAP = 7
 
 
 class StreamKind(IntEnum):

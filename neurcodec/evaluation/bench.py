@@ -123,7 +123,8 @@ def run_clip(
         missing: list[Setting] = []
         for setting in codec.settings(*clip.size):
             stored = cache.get(cache_key(codec, clip, setting), networks.metrics)
-            if stored is None:
+            left_out = stored and any(not point.metrics and codec.wanted(setting, point.size, clip) for point in stored)
+            if stored is None or left_out:
                 missing.append(setting)
             else:
                 points += stored

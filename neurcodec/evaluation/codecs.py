@@ -118,7 +118,7 @@ def _ncodec(arguments: list[str]) -> Cost:
 class RateWindow:
     """Bits per pixel between which a peer's points are kept: all of them, and those of half size."""
 
-    low: float = 0.0015
+    low: float = 0.0005
     high: float = 0.09
     half_high: float = 0.016
 

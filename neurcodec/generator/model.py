@@ -20,6 +20,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from neurcodec.entropy.texture import CELL, LEVELS
 from neurcodec.generator.text import TextEncoder
 
 STRIDE = 16
@@ -42,7 +43,8 @@ class Condition(NamedTuple):
     kind: int64 (N,), values of `FrameKind`. quality: float32 (N,), 0..63 (for a base frame 63 - CRF).
     scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. text: of every group, int64
     (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. texture: float32
-    (N,), 1..63 as of `media.texture`, 0 where it is not known. None where no group has one.
+    (N,), 1..63 as of `pipeline.texture`, 0 where it is not known; texture_map: float32 (N, 1, H/8, W/8) as of
+    `spread_texture`. None where no group has one.
     """
 
     kind: Tensor
@@ -51,6 +53,7 @@ class Condition(NamedTuple):
     text: Tensor | None = None
     sketch: Tensor | None = None
     texture: Tensor | None = None
+    texture_map: Tensor | None = None
 
 
 State = tuple[Tensor, ...]
@@ -68,6 +71,15 @@ def fill_sketch(edges: Tensor, age: Tensor) -> Tensor:
     """
     strength = SKETCH_AGE / (SKETCH_AGE + age.float())
     return (edges.float() * 2 - 1)[:, None] * strength[:, None, None, None]
+
+
+def spread_texture(levels: Tensor) -> Tensor:
+    """A texture map, int64 (h, w), at an eighth of the picture's size: float32 (4 h, 4 w), 1/16..1, bilinear.
+
+    0 is no map at all.
+    """
+    known = (levels[None, None].float() + 1) / LEVELS
+    return F.interpolate(known, scale_factor=CELL // 8, mode="bilinear")[0, 0]
 
 
 def zero(module: nn.Module) -> nn.Module:
@@ -142,10 +154,29 @@ class TemporalBranch(nn.Module):
         return x + self.out(F.silu(self.fuse(stacked))), clip[:, -1]
 
 
+class TextureBranch(nn.Module):
+    """What the texture map adds at 1/8, and how it scales and moves the last features at 1/4; starts at zero."""
+
+    def __init__(self, eighth: int, quarter: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(1, hidden, 1)
+        self.deep = zero(nn.Conv2d(hidden, eighth, 3, padding=1, bias=False))
+        self.last = zero(nn.Conv2d(hidden, 8 * quarter, 1, bias=False))
+
+    def forward(self, levels: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
+        """levels (N, 1, h, w), 0 where there are none: (N, eighth, h, w) and twice (N, quarter, 2 h, 2 w)."""
+        if levels is None:
+            return None
+        known = (levels > 0).to(levels.dtype)
+        hidden = F.silu(self.hidden(levels)) * known
+        gain, shift = F.pixel_shuffle(self.last(hidden), 2).chunk(2, 1)
+        return self.deep(hidden), gain, shift
+
+
 class Generator(ModelMixin, ConfigMixin):
     """The generator. `widths` and `blocks` are those of the 1/4, 1/8 and 1/16 levels.
 
-    caption, sketch, texture: whether it has the branches for them.
+    caption, sketch, texture, texture_map: whether it has the branches for them.
     """
 
     @register_to_config
@@ -160,6 +191,7 @@ class Generator(ModelMixin, ConfigMixin):
         caption: bool = False,
         sketch: bool = False,
         texture: bool = False,
+        texture_map: bool = False,
     ) -> None:
         super().__init__()
         quarter, eighth, sixteenth = widths
@@ -187,6 +219,7 @@ class Generator(ModelMixin, ConfigMixin):
         self.text = TextEncoder(token_channels, token_channels) if caption else None
         self.edges = zero(nn.Conv2d(1, eighth, 3, padding=1, bias=False)) if sketch else None
         self.grain = zero(nn.Linear(32, embedding)) if texture else None
+        self.grains = TextureBranch(eighth, quarter) if texture_map else None
 
     def forward(
         self,
@@ -212,6 +245,9 @@ class Generator(ModelMixin, ConfigMixin):
         x2 = self.down1(x1) + self.features(features)
         if self.edges is not None and condition.sketch is not None:
             x2 = x2 + self.edges(condition.sketch)
+        grains = self.grains(condition.texture_map) if self.grains is not None else None
+        if grains is not None:
+            x2 = x2 + grains[0]
         for block in self.encode2:
             x2 = block(x2, embedding)
         x3 = self.attention(self.down2(x2), *self.guidance(features, condition.text, frames))
@@ -225,6 +261,8 @@ class Generator(ModelMixin, ConfigMixin):
         x1 = x1 + F.pixel_shuffle(self.up1(x2), 2)
         for block in self.decode1:
             x1 = block(x1, embedding)
+        if grains is not None:
+            x1 = x1 * (1 + grains[1]) + grains[2]
         return coarse + F.pixel_shuffle(self.tail(x1), 4), (last3, last2)
 
     def embedding(self, timestep: Tensor, condition: Condition) -> Tensor:

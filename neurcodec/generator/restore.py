@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.entropy.hints import NO_HINTS, Hints
 from neurcodec.generator.diffusion import scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch
+from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch, spread_texture
 from neurcodec.generator.text import tokenize
 
 GROUP = 4
@@ -89,15 +90,12 @@ def restore(
     width: int,
     kinds: Iterable[FrameKind] | None = None,
     scale: float = 1.0,
-    caption: str = "",
-    sketch: NDArray[np.bool_] | None = None,
-    texture: int = 0,
+    hints: Hints = NO_HINTS,
 ) -> Iterator[NDArray[np.uint8]]:
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
-    quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer. caption,
-    sketch: of the chunk, the edges bool (ceil(height / 8), ceil(width / 8)) of its first frame.
-    texture: its texture index, 0 where it has none.
+    quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
+    hints: the chunk's.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None
@@ -111,9 +109,10 @@ def restore(
             torch.tensor([int(name) for name in names]).to(device, non_blocking=True),
             torch.full((len(group),), float(quality), device=device),
             torch.full((len(group),), float(scale), device=device),
-            tokenize([caption]).to(device) if caption else None,
-            None if sketch is None else held(sketch, group, first),
-            torch.full((len(group),), float(texture), device=device) if texture else None,
+            tokenize([hints.caption]).to(device) if hints.caption else None,
+            None if hints.sketch is None else held(hints.sketch, group, first),
+            torch.full((len(group),), float(hints.texture), device=device) if hints.texture else None,
+            None if hints.texture_map is None else spread(hints.texture_map, group),
         )
         pictures, state = refine(generator, group, condition, state)
         first += len(group)
@@ -131,3 +130,11 @@ def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Ten
     edges = torch.from_numpy(sketch).to(picture.device).expand(len(group), -1, -1)
     rows, columns = picture.shape[2] // 8 - sketch.shape[0], picture.shape[3] // 8 - sketch.shape[1]
     return F.pad(fill_sketch(edges, ages), (0, columns, 0, rows))
+
+
+def spread(levels: NDArray[np.int64], group: list[CoarseFrame]) -> Tensor:
+    """The texture map of a chunk for a group's frames: (N, 1, H/8, W/8)."""
+    picture = group[0].picture
+    rows, columns = picture.shape[2] // 8, picture.shape[3] // 8
+    spread = spread_texture(torch.from_numpy(levels).to(picture.device))
+    return spread[:rows, :columns].expand(len(group), 1, -1, -1)

@@ -23,7 +23,7 @@ TEMPORAL_DELIMITER = b"\x12\x00"
 TUNING = "tune=0:sharpness=3:ac-bias=1.0:enable-variance-boost=1:variance-boost-strength=1"
 """Keeps texture rather than the squared error: the generator restores it better (docs/decisions/0014)."""
 
-os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT-AV1 writes its banner to stderr otherwise
+os.environ.setdefault("SVT_LOG", "0")  # no banner and, after Ctrl-C, no complaint on stderr; errors are raised
 
 
 def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: int = 0) -> list[bytes]:

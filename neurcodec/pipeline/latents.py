@@ -21,7 +21,7 @@ def grid(width: int, height: int) -> tuple[int, int]:
 def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
     """The integers of every frame; beside a base layer most frames have none.
 
-    Its sketch is checked too. DamageError says which chunk does not decode to what was encoded.
+    Its side streams are checked too. DamageError says which chunk does not decode to what was encoded.
     """
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
@@ -30,9 +30,9 @@ def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
             latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)
         else:
             latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
-        side.sketch_of(gop, header)
+        if bitplane.digest(latents) != gop.latents_digest:
+            raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
+        side.hints(gop, header)
     except DamageError as error:
         raise DamageError(f"{place}: {error}") from None
-    if bitplane.digest(latents) != gop.latents_digest:
-        raise DamageError(f"{place}: its latents differ from the encoder's (digest); the file or the model is damaged")
     return latents

@@ -123,8 +123,7 @@ class LayeredCodec(NativeCodec):
             substreams={
                 Substream.BASE: pack(base.packets),
                 **streams,
-                **side.encode(rgb[0], self.settings),
-                **side.encode_texture(rgb),
+                **side.encode(rgb, self.settings),
             },
             latents_digest=bitplane.digest(latents),
             base=BaseLayer(base.scale, divisor, base.crf),
@@ -178,7 +177,5 @@ class LayeredCodec(NativeCodec):
             header.width,
             kinds,
             float(gop.base.scale),
-            side.caption_of(gop),
-            side.sketch_of(gop, header),
-            side.texture_of(gop),
+            side.hints(gop, header),
         )

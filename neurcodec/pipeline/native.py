@@ -59,7 +59,7 @@ class NativeCodec:
             last_duration=last_duration,
             quality=quality,
             backbone_interval=interval,
-            substreams=bitplane.encode(self.entropy, latents, quality) | side.encode(rgb[0], self.settings),
+            substreams=bitplane.encode(self.entropy, latents, quality) | side.encode(rgb, self.settings),
             latents_digest=bitplane.digest(latents),
         )
 
@@ -69,10 +69,8 @@ class NativeCodec:
         """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
         frames = decode_chunk(self._coarse, latents)
         if self._generator is not None:
-            yield from restore(
-                self._generator, frames, gop.quality, header.height, header.width,
-                caption=side.caption_of(gop), sketch=side.sketch_of(gop, header),
-            )
+            hints = side.hints(gop, header)
+            yield from restore(self._generator, frames, gop.quality, header.height, header.width, hints=hints)
             return
         for frame in frames:
             yield to_rgb(frame.picture, header.height, header.width)

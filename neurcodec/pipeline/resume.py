@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
+
 from neurcodec.container import Gop, Limits, Reader
 from neurcodec.container.chunks import Source, read_chunk, read_preamble
 from neurcodec.errors import DamageError, FormatError, LimitError, OutputError
@@ -63,12 +65,15 @@ class Partial:
     def take(self, frames: Sequence[Frame], options: EncodeOptions) -> Gop | None:
         """The chunk of these frames if the file holds it; None behind its end."""
         gop = next(self._gops, None)
-        if gop is not None and (
+        if gop is None:
+            return None
+        streams = side.encode(np.stack([frame.rgb for frame in frames]), options)
+        if (
             gop.pts != tuple(frame.pts for frame in frames)
             or gop.last_duration != frames[-1].duration
             or gop.quality != options.quality
             or options.backbone_interval not in (None, gop.backbone_interval)
-            or side.encode(frames[0].rgb, options) != {k: v for k, v in gop.substreams.items() if k in side.STREAMS}
+            or streams != {kind: data for kind, data in gop.substreams.items() if kind in side.STREAMS}
         ):
             raise self._other()
         return gop

@@ -22,6 +22,7 @@ from neurcodec.entropy.sketch import CELL
 from neurcodec.errors import InputError
 from neurcodec.generator.model import fill_sketch
 from neurcodec.pipeline.edges import edges
+from neurcodec.training.pairs import clip_name
 
 TABLE = "SOURCES.md"
 FILE, CAPTION = "file", "what it shows"
@@ -80,7 +81,7 @@ class SideStreams:
     def caption(self, random: np.random.Generator, file: str) -> str:
         """The caption of a pair's source, or ""."""
         keep = random.random() < self.caption_share
-        return self.captions.get(Path(file).stem, "") if keep else ""
+        return self.captions.get(clip_name(file), "") if keep else ""
 
     def sketch(
         self,

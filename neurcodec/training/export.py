@@ -18,6 +18,7 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tables
 from neurcodec.generator.model import Generator
 from neurcodec.training.coarse import CUTS
+from neurcodec.training.pairs import clip_name
 from neurcodec.training.prior import PriorNet
 
 
@@ -87,8 +88,8 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
             figures = ", ".join(f"{key} {value}" for key, value in last.items() if key not in ("step", "skipped"))
             stages.append(f"| {stage} | {last['step']} | {figures} |")
     index = json.loads((runs / "pairs" / "index.json").read_text())
-    clips = " ".join(sorted(Path(entry["file"]).stem for entry in index))
-    data = f"{len(index)} clips and pictures, list sha256 `{hashlib.sha256(clips.encode()).hexdigest()}`"
+    clips = sorted({clip_name(entry["file"]) for entry in index})
+    data = f"{len(clips)} clips and pictures, list sha256 `{hashlib.sha256(' '.join(clips).encode()).hexdigest()}`"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return CARD.format(
         name=settings.get("name", model.name),

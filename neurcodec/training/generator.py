@@ -1,16 +1,16 @@
 """Stage `generator`: restore real codec output (base layers and native coarse frames) in one step.
 
 Phase one (the first `denoise_steps`) pretrains it as a compression-conditioned denoiser over all noise levels
-(CoD-Lite's finding); then the timestep is fixed at the last one and the loss is L1 plus the logarithm of LPIPS: what
-counts is the relative gain, on clean pictures as on bad ones, as in a BD-rate. With `frames` above 1
-the groups are short clips, so that the temporal branches train (cascaded training). Some clips have a caption or a
-sketch (`training.captions`), so that the generator works with and without.
+(CoD-Lite's finding); then the timestep is fixed at the last one and the loss is L1 plus the logarithm of LPIPS, of
+crops and of their parts: what counts is the relative gain, on clean pictures as on bad ones, as in a BD-rate.
+With `frames` above 1 the groups are short clips, so that the temporal branches train (cascaded training). Some clips
+have a caption or a sketch (`training.captions`), so that the generator works with and without.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,22 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator
+from neurcodec.generator.model import Condition, FrameKind, Generator, spread_texture
 from neurcodec.generator.text import tokenize
-from neurcodec.media.texture import texture_index
+from neurcodec.pipeline.texture import detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
 
 TEXTURE_ERROR = 4
 """The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
-LPIPS_FLOOR = 0.02
+LPIPS_CELL = 32
+"""Side of the cells, in pixels, whose LPIPS counts by itself: what is smooth counts beside what has texture."""
+LPIPS_FLOOR = 0.01
 """Below this a gain counts less and less: nobody sees it."""
 
 
@@ -82,7 +85,7 @@ class PairSampler:
     ) -> None:
         self.random = np.random.default_rng(seed)
         self.feature_channels, self.side, self.textures = feature_channels, side, textures
-        self.known_textures: dict[Path, int] = {}
+        self.known_textures: dict[Path, tuple[int, Tensor]] = {}
         self.entries = []
         weights = []
         for folder, part in folders.items():
@@ -96,7 +99,7 @@ class PairSampler:
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
         """Draw a batch; a clip shorter than `frames` is held on its last frame."""
         sources, coarse, features, conditions = [], [], [], []
-        captions, sketches, textures = [], [], []
+        captions, sketches, textures, maps = [], [], [], []
         for pick in self.random.choice(len(self.entries), clips, p=self.weights):
             folder, entry = self.entries[pick]
             base = entry["bases"][self.random.integers(len(entry["bases"]))]
@@ -108,7 +111,10 @@ class PairSampler:
             source = np.load(folder / entry["file"], mmap_mode="r")
             degraded = np.load(folder / base["file"], mmap_mode="r")
             captions.append(self.side.caption(self.random, entry["file"]))
-            textures += [self.texture(folder / entry["file"])] * frames
+            index, levels = self.texture(folder / entry["file"])
+            cells = levels[top // 8 : (top + size) // 8, left // 8 : (left + size) // 8]
+            textures += [index] * frames
+            maps += [cells if flip > 0 else cells.flip(1)] * frames
             sketches.append(self.side.sketch(self.random, source, numbers, at, flip))
             for number in numbers:
                 shown = upscaled(degraded[number], entry["height"], entry["width"])
@@ -129,17 +135,21 @@ class PairSampler:
                 tokenize(captions).to(device),
                 torch.cat(sketches).to(device),
                 torch.tensor(textures, dtype=torch.float32, device=device),
+                torch.stack(maps)[:, None].to(device),
             ),
         )
 
-    def texture(self, file: Path) -> int:
-        """The texture index of a source, or 0 for the share of clips that go without."""
+    def texture(self, file: Path) -> tuple[int, Tensor]:
+        """The texture index and the spread texture map of a source; zeros for the share of clips that go without."""
         if file not in self.known_textures:
-            self.known_textures[file] = texture_index(np.load(file, mmap_mode="r"))
+            found = detail(np.load(file, mmap_mode="r"))
+            levels = spread_texture(torch.from_numpy(texture_map(found)))
+            self.known_textures[file] = texture_index(found), levels
+        index, levels = self.known_textures[file]
         if self.random.random() >= self.textures:
-            return 0
-        told = self.known_textures[file] + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1)
-        return int(np.clip(told, 1, 63))
+            return 0, torch.zeros_like(levels)
+        told = index + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1)
+        return int(np.clip(told, 1, 63)), levels
 
     def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
         """The feature buffer (C, h/8, w/8) under a crop."""
@@ -162,6 +172,21 @@ def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""BT.601, as swscale converts untagged video of standard definition; BT.709 differs by less than the rounding."""
+
+
+def subsampled(pictures: Tensor) -> Tensor:
+    """RGB pictures (N, 3, H, W) as a viewer sees them: through yuv420p, as the decoder writes them, and back.
+
+    The filters are swscale's (`media.colour.SCALING`), to within its rounding to 8 bits.
+    """
+    luma = (pictures * pictures.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    chroma = F.avg_pool2d(pictures - luma, (1, 2))
+    chroma = F.interpolate(chroma, scale_factor=(0.5, 1), mode="bicubic", antialias=True)
+    return luma + F.interpolate(chroma, scale_factor=2, mode="bicubic")
+
+
 class GeneratorStage:
     """The loss of the stage, as the training loop calls it."""
 
@@ -169,7 +194,8 @@ class GeneratorStage:
         self.sampler, self.config = sampler, config
         self.noise = torch.Generator().manual_seed(config.seed)
         self.device = next(model.parameters()).device
-        self.forward, self.lpips = (torch.compile(net) if config.compile else net for net in (model, lpips))
+        self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
+        self.lpips: Callable[..., Any] = torch.compile(lpips.local) if config.compile else lpips.local
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The loss of one step and its terms."""
@@ -187,11 +213,13 @@ class GeneratorStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
             x0 = x0.float()
-            lpips = self.lpips(x0, batch.source)
+            local = self.lpips(subsampled(x0), batch.source, config.size // LPIPS_CELL)
+        lpips = local.mean((1, 2))
         l1 = (x0 - batch.source).abs().mean()
         with torch.no_grad():
             psnr = -10 * torch.log10((x0 - batch.source).square().mean((1, 2, 3)) + 1e-6).mean()
-        value = 2 * l1 + config.lpips_weight * torch.log(lpips + LPIPS_FLOOR).mean()
+        relative = torch.log(lpips + LPIPS_FLOOR).mean() + torch.log(local + LPIPS_FLOOR).mean()
+        value = 2 * l1 + config.lpips_weight / 2 * relative
         return value, {"l1": float(l1.detach()), "lpips": float(lpips.detach().mean()), "psnr": float(psnr)}
 
 

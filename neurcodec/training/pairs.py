@@ -28,6 +28,18 @@ Frames = NDArray[np.uint8]
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
+ENLARGED = (1.25, 2.2)
+"""Every source is there a second time, enlarged by a factor in this range: users' pictures are larger than the training
+clips, and what a codec does to smooth areas is seen too rarely without (docs/training.md)."""
+
+
+SECOND = ".enlarged"
+
+
+def clip_name(file: str) -> str:
+    """The clip or picture that a source's file in the index was made of."""
+    return Path(file).stem.removesuffix(SECOND)
+
 
 def read_frames(path: Path, limit: int) -> Frames:
     """Return at most `limit` RGB frames of a clip or picture, cropped to even height and width."""
@@ -53,15 +65,28 @@ def av1_round_trip(frames: Frames, crf: int, preset: int) -> Frames:
     return decode_gop(packets, len(frames), frames.shape[2], frames.shape[1])
 
 
-def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dict[str, Any] | None:
-    """Write one clip's source and bases below `out`; return its index entry, or None for a tiny picture."""
+def enlarge(frames: Frames, factor: float, rng: random.Random) -> Frames:
+    """A random window of the frames enlarged by `factor`, as large as they were."""
+    height, width = frames.shape[1:3]
+    larger = resize(frames, round(width * factor), round(height * factor), cv2.INTER_CUBIC)
+    top, left = (rng.randint(0, there - here) for there, here in zip(larger.shape[1:3], (height, width), strict=True))
+    return np.ascontiguousarray(larger[:, top : top + height, left : left + width])
+
+
+def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int, enlarged: bool) -> dict[str, Any] | None:
+    """Write one clip's source, as it is or enlarged, and its bases below `out`.
+
+    Returns its index entry, or None for a tiny picture.
+    """
     cv2.setNumThreads(1)
-    rng = random.Random(f"{seed}/{path.name}")
+    name = f"{path.parent.name}-{path.stem}{SECOND if enlarged else ''}"
+    rng = random.Random(f"{seed}/{name}")
     source = read_frames(path, frames)
     count, height, width, _ = source.shape
     if min(height, width) < 160:
         return None
-    name = f"{path.parent.name}-{path.stem}"
+    if enlarged:
+        source = enlarge(source, rng.uniform(*ENLARGED), rng)
     np.save(out / f"{name}.npy", source)
     entry: dict[str, Any] = {
         "file": f"{name}.npy",
@@ -72,14 +97,14 @@ def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int) -> dic
     }
     for number in range(bases):
         scale = rng.choice((1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4))
-        crf = rng.randint(36 if scale == 1 else 42, 63)
+        crf = rng.randint(36 if scale == 1 else 42, 70)
         small = source
         if scale > 1:
             size = (width // (2 * scale) * 2, height // (2 * scale) * 2)
             small = resize(source, *size, cv2.INTER_AREA)
         if min(small.shape[1:3]) < 64:
             continue
-        base = av1_round_trip(small, crf, preset=6 if scale == 1 else 2)
+        base = av1_round_trip(small, crf, preset=4 if scale == 1 else 2)
         file = f"{name}.{number}.npy"
         np.save(out / file, base)
         entry["bases"].append({"file": file, "scale": scale, "crf": crf})
@@ -93,7 +118,11 @@ def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 6, s
     paths = sorted(path for folder in data for path in folder.iterdir() if path.suffix.lower() in suffixes)
     index = []
     with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(19,)) as pool:
-        futures = [pool.submit(make_pairs, path, out, frames, bases, seed) for path in paths]
+        futures = [
+            pool.submit(make_pairs, path, out, frames, bases, seed, enlarged)
+            for path in paths
+            for enlarged in (False, True)
+        ]
         for future in futures:
             entry = future.result()
             if entry is not None:

@@ -27,6 +27,8 @@ from neurcodec.training import captions, coarse, generator, native, pairs, prior
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
 
+BRANCHES = {"caption": True, "sketch": True, "texture": True, "texture_map": True}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
@@ -125,7 +127,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
         raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
-    model = Generator(caption=True, sketch=True, texture=True).to(place.device, memory_format=torch.channels_last)
+    model = Generator(**BRANCHES).to(place.device, memory_format=torch.channels_last)
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
@@ -134,7 +136,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
     """Stage export: the averaged weights of all runs, as a model folder with its card."""
     codec, _, entropy = trained_codec(place.runs)
-    model = Generator(caption=True, sketch=True, texture=True)
+    model = Generator(**BRANCHES)
     load_run(model, place.runs / "generator")
     write_model(place.out, codec, model, entropy)
     (place.out / "MODEL_CARD.md").write_text(model_card(place.runs, place.out, settings))

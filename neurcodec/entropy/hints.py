@@ -1,0 +1,24 @@
+"""What a chunk's side streams tell the generator."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Hints(NamedTuple):
+    """What the encoder tells the generator about a chunk, as far as it does.
+
+    caption: a text. sketch: edges bool (ceil(height / 8), ceil(width / 8)) of the first frame. texture: the texture
+    index 1..63, or 0. texture_map: levels int64 (ceil(height / 32), ceil(width / 32)), 0..15.
+    """
+
+    caption: str = ""
+    sketch: NDArray[np.bool_] | None = None
+    texture: int = 0
+    texture_map: NDArray[np.int64] | None = None
+
+
+NO_HINTS = Hints()
