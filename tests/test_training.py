@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from neurcodec.container.records import ColorRange
 from neurcodec.errors import InputError
 from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
+from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
 from neurcodec.pipeline.texture import detail
 from neurcodec.training import stages
@@ -85,9 +87,18 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
     settings = {"batch": 2, "frames": 2, "size": 64, "denoise_steps": 1, "captions": 1, "sketches": 1}
     trained("generator", steps=2, **settings)
     assert log(place, "generator") == {"step": 2, "skipped": 0}
+    shutil.copytree(place.runs / "generator", place.runs / "kept")
     trained("generator", steps=3, **settings)
     assert log(place, "generator") == {"step": 3, "skipped": 0}
-    trained("export")
+    trained("export", mean=place.runs / "kept")
+    own, kept, mean = Generator(**stages.BRANCHES), Generator(**stages.BRANCHES), Generator.from_pretrained(
+        place.out / "generator", low_cpu_mem_usage=False
+    )
+    stages.load_run(own, place.runs / "generator")
+    stages.load_run(kept, place.runs / "kept")
+    for weights, other, exported in zip(own.parameters(), kept.parameters(), mean.parameters(), strict=True):
+        assert torch.allclose((weights + other) / 2, exported.float(), rtol=1e-2, atol=1e-4)
+    assert not torch.equal(own.tail.weight, kept.tail.weight)
     card = (place.out / "MODEL_CARD.md").read_text()
     assert "generator/diffusion_pytorch_model.safetensors" in card and "1 clips and pictures" in card
     clip, coded = place.data[0] / "ball.mkv", tmp_path / "ball.nvc"

@@ -68,7 +68,7 @@ repository's own stages (`ncodec train`, docs/training.md); Apache-2.0 like the 
 
 Data: {data}.
 Seeds: the stages' defaults (coarse 1, priors 5, native 9, generator 1). Commit: {commit}.
-Loss network: LPIPS (squeeze) v0.1. Scores: docs/results.md.
+Loss network: LPIPS (squeeze) v0.1. Scores: docs/results.md.{kept}
 """
 
 
@@ -93,6 +93,7 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return CARD.format(
         name=settings.get("name", model.name),
+        kept=f"\nThe generator is the mean of this run and {settings['mean']}." if settings.get("mean") else "",
         parts="\n".join(parts),
         stages="\n".join(stages),
         data=data,

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neurcodec.evaluation.lpips import LPIPS
-from neurcodec.generator.diffusion import scheduler, terminal_noise
+from neurcodec.generator.diffusion import NOISE_TILE, scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator, spread_texture
 from neurcodec.generator.text import tokenize
 from neurcodec.pipeline.texture import detail, texture_index, texture_map
@@ -75,7 +75,7 @@ class Batch:
 
 
 class PairSampler:
-    """Random aligned crops of base pairs (`training.pairs`) and native pairs (`training.native`), half of them flipped.
+    """Random aligned crops of base pairs (`training.pairs`) and native pairs (`training.native`), mirrored and turned.
 
     folders: each with its share of the draws; in it, clips are drawn by their number of frames up to 12.
     """
@@ -124,18 +124,24 @@ class PairSampler:
                 kind = base["kinds"][number] if "kinds" in base else FrameKind.BASE
                 conditions.append((kind, base.get("quality", 63 - base.get("crf", 0)), base["scale"]))
         kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*conditions, strict=True))
+        turns = self.random.integers(4, size=clips) * self.random.integers(2, size=clips)
+
+        def turned(pictures: Tensor) -> Tensor:
+            parts = zip(pictures.split(frames), turns.tolist(), strict=True)
+            return torch.cat([torch.rot90(part, turn, (2, 3)) for part, turn in parts]).to(device)
+
         return Batch(
-            to_tensor(np.stack(sources), device),
-            to_tensor(np.stack(coarse), device),
-            torch.from_numpy(np.stack(features).astype(np.float32)).to(device),
+            turned(to_tensor(np.stack(sources), device)).contiguous(memory_format=torch.channels_last),
+            turned(to_tensor(np.stack(coarse), device)).contiguous(memory_format=torch.channels_last),
+            turned(torch.from_numpy(np.stack(features).astype(np.float32))),
             Condition(
                 kinds,
                 quality.float(),
                 scale.float(),
                 tokenize(captions).to(device),
-                torch.cat(sketches).to(device),
+                turned(torch.cat(sketches)),
                 torch.tensor(textures, dtype=torch.float32, device=device),
-                torch.stack(maps)[:, None].to(device),
+                turned(torch.stack(maps)[:, None]),
             ),
         )
 
@@ -197,6 +203,13 @@ class GeneratorStage:
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.lpips: Callable[..., Any] = torch.compile(lpips.local) if config.compile else lpips.local
 
+    def terminal_noise(self) -> Tensor:
+        """x_T of each clip, (batch, 3, size, size), from anywhere in the tile: a fixed part is learnt by heart."""
+        size = self.config.size
+        tile = terminal_noise(NOISE_TILE + size, NOISE_TILE + size)
+        places = torch.randint(0, NOISE_TILE, (self.config.batch, 2), generator=self.noise).tolist()
+        return torch.stack([tile[:, top : top + size, left : left + size] for top, left in places])
+
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The loss of one step and its terms."""
         config = self.config
@@ -209,7 +222,7 @@ class GeneratorStage:
             noisy = scheduler().add_noise(batch.source * 2 - 1, noise, timestep)
         else:
             timestep = torch.full((count,), 999, device=self.device)
-            noisy = terminal_noise(config.size, config.size).to(self.device).expand(count, -1, -1, -1)
+            noisy = self.terminal_noise().to(self.device).repeat_interleave(config.frames, 0)
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
             x0 = x0.float()

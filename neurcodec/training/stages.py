@@ -11,7 +11,7 @@ runs/generator  the generator                  (stage generator)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +133,27 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     generator.train(model, folders, place.weights, place.runs / "generator", config)
 
 
+def load_mean(model: nn.Module, folders: Sequence[Path]) -> None:
+    """Put the mean of several runs' averaged weights into a model; what a run does not have is as in the first."""
+    states: list[dict[str, torch.Tensor]] = []
+    for folder in folders:
+        if states:
+            model.load_state_dict(states[0])
+        load_run(model, folder)
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    model.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
+
+
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
-    """Stage export: the averaged weights of all runs, as a model folder with its card."""
+    """Stage export: the averaged weights of all runs, as a model folder with its card.
+
+    Setting `mean`: folders with kept checkpoints of stage generator, separated by commas, that its weights are averaged
+    with in equal parts (docs/decisions/0020-mean-of-checkpoints.md).
+    """
     codec, _, entropy = trained_codec(place.runs)
     model = Generator(**BRANCHES)
-    load_run(model, place.runs / "generator")
+    kept = [Path(name) for name in settings.get("mean", "").split(",") if name]
+    load_mean(model, [place.runs / "generator", *kept])
     write_model(place.out, codec, model, entropy)
     (place.out / "MODEL_CARD.md").write_text(model_card(place.runs, place.out, settings))
 
