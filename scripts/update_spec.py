@@ -1,18 +1,20 @@
-"""Write the field tables and the example of bitstream_spec.md from the code: python scripts/update_spec.py."""
+"""Write the tables, the packet dictionary and the example of bitstream_spec.md: python scripts/update_spec.py."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from neurcodec.container import Limits, tables
 from neurcodec.container.chunks import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
 from neurcodec.container.schema import Cursor, Field, Span, decode
+from neurcodec.entropy.packet_dictionary import CODED
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "bitstream_spec.md"
 EXAMPLE = ROOT / "tests" / "vectors" / "good" / "example.nvc"
-_BLOCK = re.compile(r"(<!-- (table: [^>]+|example) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|packet dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
 _ROW_BYTES = 16
 
 
@@ -80,7 +82,12 @@ def updated(text: str) -> str:
 
     def block(match: re.Match[str]) -> str:
         name = match[2]
-        body = dump(EXAMPLE.read_bytes()) if name == "example" else table(name.removeprefix("table: "))
+        if name == "example":
+            body = dump(EXAMPLE.read_bytes())
+        elif name == "packet dictionary":
+            body = "```\n" + "\n".join(textwrap.wrap(CODED, 120)) + "\n```\n"
+        else:
+            body = table(name.removeprefix("table: "))
         return match[1] + body + match[3]
 
     return _BLOCK.sub(block, text)

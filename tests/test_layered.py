@@ -15,7 +15,8 @@ from conftest import Run, scene, write_clip
 
 from neurcodec import container
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
-from neurcodec.entropy import bitplane
+from neurcodec.container.schema import pack_uvar
+from neurcodec.entropy import bitplane, packets
 from neurcodec.errors import DamageError
 from neurcodec.media import VideoReader
 from neurcodec.pipeline import latents, models
@@ -88,7 +89,7 @@ def test_the_base_skips_frames_and_they_are_filled(
     assert verify_file(path, model=str(tiny_model)).frames == 11
     facts = json.loads(ncodec("info", path, "--json").stdout)
     assert facts["frame_types"] == {"base": base, "filled": 11 - base}
-    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.2", [divisor])
+    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.3", [divisor])
     filled, truth = shown(path, tiny_model), original(source)
     kept = [index for index, kind in enumerate(gop.frame_types) if kind is not FrameType.S]
     held = filled[[max(k for k in kept if k <= index) for index in range(11)]]
@@ -114,7 +115,7 @@ def test_detail_brings_base_frames_nearer(
 ) -> None:
     plain, path = encode(backbone_interval=1), encode(detail=detail)
     (before,), (gop,) = chunks(plain), chunks(path)
-    assert gop.substreams[Substream.BASE] == before.substreams[Substream.BASE]
+    assert gop.substreams[Substream.PACKETS] == before.substreams[Substream.PACKETS]
     assert len(gop.substreams[Substream.LATENTS_P]) > 4
     truth, coarse, detailed = original(source), shown(plain, tiny_model), shown(path, tiny_model)
     changed = [index for index in range(11) if (coarse[index] != detailed[index]).any()]
@@ -160,7 +161,23 @@ def without(kind: Substream) -> Callable[[Gop], Gop]:
     return lambda gop: replace(gop, substreams={k: data for k, data in gop.substreams.items() if k is not kind})
 
 
+def plain_packets(gop: Gop) -> Gop:
+    """The chunk as files of format 1.2 and older have it."""
+    raw = b"".join(pack_uvar(len(packet)) + packet for packet in packets.decode(gop))
+    streams = {k: data for k, data in gop.substreams.items() if k is not Substream.PACKETS}
+    return replace(gop, substreams=dict(sorted({**streams, Substream.BASE: raw}.items())))
+
+
+def test_packets_as_they_are_decode_to_the_same(encode: Encode, tiny_model: Path) -> None:
+    whole = encode(backbone_interval=3, detail=2, gop_seconds=Fraction(4, 25))
+    path = forged(whole, plain_packets)
+    assert path.stat().st_size > whole.stat().st_size
+    assert verify_file(path, model=str(tiny_model)).frames == 11
+    assert (shown(path, tiny_model) == shown(whole, tiny_model)).all()
+
+
 FORGERIES = {
+    "heads": lambda gop: replace(gop, substreams={**gop.substreams, Substream.PACKETS: b"\x04\xff\xff\xff\xff"}),
     "no motion": without(Substream.MOTION),
     "no detail": without(Substream.LATENTS_P),
     "digest": lambda gop: replace(gop, latents_digest=bitplane.digest([])),

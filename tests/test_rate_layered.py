@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from conftest import Picture, Run, scene, write_clip
 
-from neurcodec.container import BaseLayer, Gop, Substream
+from neurcodec.container import BaseLayer, Gop
+from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
 from neurcodec.pipeline import rate
-from neurcodec.pipeline.layered import pack
 from neurcodec.pipeline.options import EncodeOptions, EncodeReport
 
 FRAMES = 125
@@ -40,8 +40,8 @@ class Steps:
         size = self.complexities[number] * math.exp(noise.gauss(0, self.scatter) - 0.075 * crf) / scale**0.7
         key = size / 4
         rest = (size - key) * (len(rgb) - 1) / (FRAMES - 1) * (1 if whole else noise.uniform(1.2, 2.5))
-        base = pack([bytes(int(key)), bytes(int(rest))])
-        return Gop(pts, last_duration, quality, interval, {Substream.BASE: base}, bytes(8), BaseLayer(scale, 1, crf))
+        base = packets.encode([bytes(int(key)), bytes(int(rest))])
+        return Gop(pts, last_duration, quality, interval, base, bytes(8), BaseLayer(scale, 1, crf))
 
 
 def job(chunks: int) -> Callable[[rate.RateControl], EncodeReport]:

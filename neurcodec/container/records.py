@@ -38,6 +38,7 @@ class Substream(IntEnum):
     SKETCH = 5
     TEXTURE = 6
     TEXTURE_MAP = 7
+    PACKETS = 8
 
 
 class StreamKind(IntEnum):

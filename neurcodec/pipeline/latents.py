@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from neurcodec.container import Gop, Header
-from neurcodec.entropy import bitplane, layered
+from neurcodec.container import Gop, Header, Substream
+from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
@@ -21,7 +21,8 @@ def grid(width: int, height: int) -> tuple[int, int]:
 def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
     """The integers of every frame; beside a base layer most frames have none.
 
-    Its side streams are checked too. DamageError says which chunk does not decode to what was encoded.
+    Its side streams and the heads of its base layer are checked too. DamageError says which chunk does not decode
+    to what was encoded.
     """
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
@@ -33,6 +34,8 @@ def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
         if bitplane.digest(latents) != gop.latents_digest:
             raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
         side.hints(gop, header)
+        if Substream.PACKETS in gop.substreams:
+            packets.decode(gop)
     except DamageError as error:
         raise DamageError(f"{place}: {error}") from None
     return latents

@@ -18,9 +18,8 @@ import torch.nn.functional as F
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.container import BaseLayer, FrameType, Gop, Header, Limits, Substream, frame_types
-from neurcodec.container.schema import Cursor, pack_uvar
-from neurcodec.entropy import bitplane, layered
+from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
+from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
@@ -67,20 +66,6 @@ def setting(quality: int, scales: Sequence[int]) -> tuple[int, int]:
     return steps[min(MAX_QUALITY - quality, len(steps) - 1)]
 
 
-def pack(packets: Sequence[bytes]) -> bytes:
-    """The BASE substream: every packet behind its length (LEB128)."""
-    return b"".join(pack_uvar(len(packet)) + packet for packet in packets)
-
-
-def unpack(data: bytes) -> list[bytes]:
-    """The packets of a BASE substream; DamageError when lengths and data do not fit."""
-    cursor = Cursor(data, "base layer", 0, Limits())
-    packets = []
-    while cursor.left:
-        packets.append(cursor.take(cursor.uvar()))
-    return packets
-
-
 def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> Base:
     """Code frames uint8 (T, H, W, 3) as a base at 1/scale with a preset of SVT-AV1."""
     small = rgb
@@ -121,7 +106,7 @@ class LayeredCodec(NativeCodec):
             quality=quality,
             backbone_interval=divisor,
             substreams={
-                Substream.BASE: pack(base.packets),
+                **packets.encode(base.packets),
                 **streams,
                 **side.encode(rgb, self.settings),
             },
@@ -148,20 +133,19 @@ class LayeredCodec(NativeCodec):
         return latents, layered.encode(self.entropy, latents, grid(width, height), quality, detail)
 
     def bases(
-        self, packets: Sequence[bytes], types: Sequence[FrameType], scale: int, height: int, width: int
+        self, coded: Sequence[bytes], types: Sequence[FrameType], scale: int, height: int, width: int
     ) -> Iterator[CoarseFrame]:
         """The decoded base frames of a chunk of these types, enlarged to height x width."""
         count = sum(kind is not FrameType.S for kind in types)
-        decoded = decode_gop(packets, count, *base_size(width, height, scale))
+        decoded = decode_gop(coded, count, *base_size(width, height, scale))
         return base_frames(decoded, height, width, self.features, self.device)
 
     def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[Frames]:
         """The pictures uint8 (H, W, 3) of a chunk."""
         if gop.base is None:
             raise DamageError(f"the chunk of frames from {gop.first_frame} on has no base layer")
-        packets = unpack(gop.substreams.get(Substream.BASE, b""))
         types = [frame.type for frame in latents]
-        bases = self.bases(packets, types, gop.base.scale, header.height, header.width)
+        bases = self.bases(packets.decode(gop), types, gop.base.scale, header.height, header.width)
         frames = rebuild(self._coarse, latents, bases, gop.quality)
         if self._generator is None:
             for frame in frames:

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurcodec.container import Gop, Substream
+from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
 from neurcodec.media import Frame
 from neurcodec.pipeline import side
-from neurcodec.pipeline.layered import unpack
 from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import MAX_QUALITY, EncodeOptions, EncodeReport
 
@@ -247,7 +247,6 @@ def _scaled(gop: Gop, sampled: int, frames: int) -> float:
     """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first and side streams count once."""
     if sampled == frames:
         return payload(gop)
-    base = gop.substreams.get(Substream.BASE)
-    first = len(unpack(base)[0]) if base else len(gop.substreams.get(Substream.LATENTS_I, b""))
+    first = len(packets.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))
     first += sum(len(gop.substreams.get(stream, b"")) for stream in side.STREAMS)
     return first + (payload(gop) - first) * (frames - 1) / (sampled - 1)

@@ -1,0 +1,55 @@
+"""Make neurcodec/entropy/packet_dictionary.py (spec section 6.10): python scripts/make_packet_dictionary.py.
+
+The dictionary is the heads of the example clip's AV1 packets at several lengths and qualities, as the layered profile
+codes them. It belongs to the format: run this only for a new major version. Takes some minutes.
+"""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from neurcodec.entropy.packets import Heads, split
+from neurcodec.entropy.rangecoder import Encoder
+from neurcodec.pipeline.layered import RANGES, encode_base, setting
+from neurcodec.training.pairs import read_frames
+
+ROOT = Path(__file__).parent.parent
+CHUNKS = {24: 8, 48: 0, 96: 16, 160: 4}
+"""Frames of each chunk, and its quality."""
+TEXT = '''"""What the packet coder has learned before a chunk: heads of OBUs, coded by itself (spec section 6.10).
+
+Made by scripts/make_packet_dictionary.py. Never changed: files need it to decode.
+"""
+
+PACKETS = {counts}
+"""Packets of each chunk of the dictionary."""
+
+CODED = (
+{lines}
+)
+"""Their heads as base64."""
+'''
+
+
+def main() -> None:
+    """Write the module."""
+    forth = read_frames(ROOT / "examples" / "flight.mp4", 255)
+    frames = np.concatenate([forth, forth[::-1]])
+    coder, heads, counts = Encoder(), None, []
+    for length, quality in CHUNKS.items():
+        base = encode_base(frames[:length], *setting(quality, list(RANGES)))
+        heads = Heads(coder, heads)
+        for packet in base.packets:
+            heads.packet(split(packet))
+        counts.append(len(base.packets))
+    text = base64.b64encode(coder.finish()).decode()
+    lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(text, 100))
+    (ROOT / "neurcodec" / "entropy" / "packet_dictionary.py").write_text(TEXT.format(counts=tuple(counts), lines=lines))
+
+
+if __name__ == "__main__":
+    main()

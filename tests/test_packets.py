@@ -1,0 +1,128 @@
+"""The coded base layer: packets come back bit for bit, the second reader agrees, hostile bytes are refused."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import spec_packets
+import spec_reader
+from conftest import scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurcodec.container import BaseLayer, Gop, Substream
+from neurcodec.container.schema import pack_uvar
+from neurcodec.entropy import packets
+from neurcodec.errors import DamageError
+from neurcodec.media.av1 import encode_gop
+
+
+def chunk(streams: dict[Substream, bytes], frames: int) -> Gop:
+    return Gop(tuple(range(frames)), 1, 0, 1, streams, bytes(8), BaseLayer(1, 1, 50))
+
+
+def obu(header: int, payload: bytes) -> bytes:
+    return bytes([header]) + pack_uvar(len(payload)) + payload
+
+
+headers = st.integers(0, 15).map(lambda kind: kind << 3 | 2)
+payloads = st.binary(max_size=40) | st.binary(min_size=126, max_size=131)
+packet_bytes = st.lists(st.builds(obu, headers, payloads), min_size=1, max_size=4).map(b"".join)
+
+
+def coded(row: list[bytes]) -> bytes:
+    streams = packets.encode(row)
+    assert list(streams) == [Substream.PACKETS]
+    assert packets.decode(chunk(streams, len(row))) == row
+    return streams[Substream.PACKETS]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(packet_bytes, min_size=1, max_size=5))
+def test_packets_come_back(row: list[bytes]) -> None:
+    assert spec_packets.packets(coded(row), len(row)) == row
+
+
+@pytest.mark.parametrize("crf", [30, 63])
+def test_av1_packets_take_fewer_bytes(crf: int) -> None:
+    row = encode_gop(np.stack(scene(40, (128, 96))), crf)
+    data = coded(row)
+    assert spec_packets.packets(data, len(row)) == row
+    assert len(data) < sum(map(len, row)) - 12 * len(row)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"AV1",
+        obu(0x32, bytes(9))[:-1],
+        obu(0x36, bytes(9)),  # with an extension
+        obu(0x33, bytes(9)),  # with the reserved bit
+        b"\x30" + bytes(9),  # without a size
+        b"\x32\x81\x00" + b"x",  # with a size of two bytes that needs one
+        obu(0x12, b"") * (packets.MAX_OBUS + 1),
+    ],
+)
+def test_other_packets_stay_as_they_are(packet: bytes) -> None:
+    row = [obu(0x32, b"frame"), packet]
+    streams = packets.encode(row)
+    assert streams == {Substream.BASE: b"".join(pack_uvar(len(one)) + one for one in row)}
+    assert packets.decode(chunk(streams, 2)) == row
+
+
+def test_the_most_obus() -> None:
+    coded([obu(0x12, b"") * packets.MAX_OBUS])
+
+
+def test_too_many_obus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packets, "MAX_OBUS", packets.MAX_OBUS + 1)
+    streams = packets.encode([obu(0x12, b"") * packets.MAX_OBUS])
+    monkeypatch.undo()
+    with pytest.raises(DamageError, match="too many OBUs"):
+        packets.decode(chunk(streams, 1))
+
+
+def test_a_base_layer_twice_is_refused() -> None:
+    row = [obu(0x32, b"frame")]
+    with pytest.raises(DamageError, match="twice"):
+        packets.decode(chunk({Substream.BASE: b"", **packets.encode(row)}, 1))
+
+
+def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
+    row = encode_gop(np.stack(scene(6, (96, 64))), 50)
+    good = coded(row)
+    rng = random.Random(3)
+    refused = 0
+    for _ in range(100):
+        data = bytearray(good[: rng.choice((len(good), rng.randint(1, len(good))))])
+        data[rng.randrange(min(len(data), 60))] ^= 1 << rng.randrange(8)
+        try:
+            found = packets.decode(chunk({Substream.PACKETS: bytes(data)}, len(row)))
+        except DamageError:
+            refused += 1
+            with pytest.raises((spec_reader.Refused, IndexError)):
+                spec_packets.packets(bytes(data), len(row))
+        else:
+            assert found == spec_packets.packets(bytes(data), len(row))
+    assert refused > 70
+    for other in (good + b"x", good[:-1], b"", b"\x05abc"):
+        with pytest.raises(DamageError):
+            packets.decode(chunk({Substream.PACKETS: other}, len(row)))
+
+
+def test_sizes_out_of_range_are_refused() -> None:
+    class Huge(bytes):
+        def __len__(self) -> int:
+            return packets.MAX_PAYLOAD
+
+    with pytest.raises(DamageError, match="size of an OBU"):
+        packets.Heads(packets.Encoder(), None).obu((0x32, Huge()))
+
+
+def test_the_tables_are_the_logistic_function() -> None:
+    assert list(packets.SQUASH) == [round(4096 / (1 + math.exp(8 - i / 2))) for i in range(33)] == spec_packets.S
+    assert packets.stretched() == spec_packets.STRETCH
