@@ -42,7 +42,7 @@ def main() -> None:
     coder, heads, counts = Encoder(), None, []
     for length, quality in CHUNKS.items():
         base = encode_base(frames[:length], *setting(quality, list(RANGES)))
-        heads = Heads(coder, heads)
+        heads = Heads(coder, length, heads)
         for packet in base.packets:
             heads.packet(split(packet))
         counts.append(len(base.packets))

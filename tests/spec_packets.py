@@ -62,7 +62,7 @@ def heads(coder: RangeDecoder, state: State, packets: int) -> list[list[list[int
         out.append([])
         follows = 1
         while follows:
-            need(len(out[-1]) < 32, "a 33rd OBU")
+            need(len(chunk) < 2 * packets + 16, "an OBU too many")
             before = chunk[-1] if chunk else [0] * 7
             head: list[int] = []
             model = before

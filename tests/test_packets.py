@@ -64,7 +64,7 @@ def test_av1_packets_take_fewer_bytes(crf: int) -> None:
         obu(0x33, bytes(9)),  # with the reserved bit
         b"\x30" + bytes(9),  # without a size
         b"\x32\x81\x00" + b"x",  # with a size of two bytes that needs one
-        obu(0x12, b"") * (packets.MAX_OBUS + 1),
+        obu(0x12, b"") * (packets.most(2)),
     ],
 )
 def test_other_packets_stay_as_they_are(packet: bytes) -> None:
@@ -75,12 +75,12 @@ def test_other_packets_stay_as_they_are(packet: bytes) -> None:
 
 
 def test_the_most_obus() -> None:
-    coded([obu(0x12, b"") * packets.MAX_OBUS])
+    coded([obu(0x12, b"") * (packets.most(2) - 1), obu(0x12, b"")])
 
 
 def test_too_many_obus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets, "MAX_OBUS", packets.MAX_OBUS + 1)
-    streams = packets.encode([obu(0x12, b"") * packets.MAX_OBUS])
+    monkeypatch.setattr(packets, "SPARE", packets.SPARE + 1)
+    streams = packets.encode([obu(0x12, b"") * packets.most(1)])
     monkeypatch.undo()
     with pytest.raises(DamageError, match="too many OBUs"):
         packets.decode(chunk(streams, 1))
@@ -120,7 +120,7 @@ def test_sizes_out_of_range_are_refused() -> None:
             return packets.MAX_PAYLOAD
 
     with pytest.raises(DamageError, match="size of an OBU"):
-        packets.Heads(packets.Encoder(), None).obu((0x32, Huge()))
+        packets.Heads(packets.Encoder(), 1, None).obu((0x32, Huge()))
 
 
 def test_the_tables_are_the_logistic_function() -> None:

@@ -21,9 +21,9 @@ from neurcodec.errors import DamageError
 
 HEAD = 20
 """So many bytes of an OBU's payload are coded; what follows is copied."""
-MAX_OBUS = 32
-"""Most OBUs of a packet."""
 MAX_PAYLOAD = 1 << 30
+SPARE = 16
+"""A chunk of n packets has at most 2 n + 16 OBUs: its coder's time and memory have a bound."""
 
 SQUASH = (
     1, 2, 4, 6, 10, 17, 27, 45, 74, 120, 194, 311, 488, 747, 1102, 1546, 2048,
@@ -110,15 +110,21 @@ Obu = tuple[int, bytes]
 """Header byte and payload."""
 
 
+def most(packets: int) -> int:
+    """So many OBUs a chunk of so many packets may have."""
+    return 2 * packets + SPARE
+
+
 class Heads:
-    """The heads of a chunk's OBUs, over one range coder.
+    """The heads of the OBUs of a chunk of so many packets, over one range coder.
 
     A head is the OBU's header byte, the five bytes of its size as LEB128 (of which those behind the last one are 0 and
     not coded) and the first 20 bytes of its payload. Its bytes are guessed by the OBU's number in the chunk, the
     two bytes before, and the last head that began alike.
     """
 
-    def __init__(self, coder: Encoder | Decoder, like: Heads | None) -> None:
+    def __init__(self, coder: Encoder | Decoder, packets: int, like: Heads | None) -> None:
+        self.most = most(packets)
         self.mixed: Mixed = Mixed(coder, like.mixed if like else None)
         self.number = 0
         self.last = bytes(PAYLOAD + 1)
@@ -129,8 +135,8 @@ class Heads:
         found: list[tuple[bytes, int]] = []
         more = 1
         while more:
-            if len(found) == MAX_OBUS:
-                raise DamageError("an AV1 packet holds too many OBUs; the file is damaged")
+            if self.number == self.most:
+                raise DamageError("the base layer holds too many OBUs; the file is damaged")
             head, size = self.obu(None if given is None else given[len(found)])
             found.append((head, size))
             contexts = [(MORE, self.number), (MORE, head[0], self.last[PAYLOAD])]
@@ -181,7 +187,7 @@ class Heads:
 
 
 def split(packet: bytes) -> list[Obu] | None:
-    """The OBUs of a packet; None if they are not 1 to 32 with shortest sizes and no extension or reserved bits."""
+    """The OBUs of a packet; None if there are none, or one has no shortest size, an extension or a reserved bit."""
     cursor = Cursor(packet, "AV1 packet", 0, Limits())
     obus = []
     try:
@@ -192,16 +198,16 @@ def split(packet: bytes) -> list[Obu] | None:
                 return None
     except DamageError:
         return None
-    return obus if 1 <= len(obus) <= MAX_OBUS else None
+    return obus or None
 
 
 @cache
 def primed() -> Heads:
     """What every chunk's coder has learned before: the heads of the dictionary's packets."""
     coder = Decoder(base64.b64decode(CODED))
-    heads = Heads(coder, None)
+    heads = Heads(coder, 0, None)
     for count in PACKETS:
-        heads = Heads(coder, heads)
+        heads = Heads(coder, count, heads)
         for _ in range(count):
             heads.packet(None)
     coder.finish()
@@ -209,16 +215,16 @@ def primed() -> Heads:
 
 
 def encode(packets: Sequence[bytes]) -> dict[Substream, bytes]:
-    """The substream of a chunk's packets: 8, or 3, the packets as they are, when one is not what `split` reads."""
-    obus = [split(packet) for packet in packets]
+    """The substream of a chunk's packets: 8, or 3, which has them as they are, when they are not plain OBUs."""
+    rows = [obus for packet in packets if (obus := split(packet))]
+    if len(rows) < len(packets) or sum(map(len, rows)) > most(len(packets)):
+        return {Substream.BASE: b"".join(pack_uvar(len(packet)) + packet for packet in packets)}
     coder = Encoder()
-    heads = Heads(coder, primed())
-    for packet in obus:
-        if packet is None:
-            return {Substream.BASE: b"".join(pack_uvar(len(packet)) + packet for packet in packets)}
-        heads.packet(packet)
+    heads = Heads(coder, len(packets), primed())
+    for obus in rows:
+        heads.packet(obus)
     coded = coder.finish()
-    tails = [payload[HEAD:] for packet in obus for _, payload in packet or ()]
+    tails = [payload[HEAD:] for obus in rows for _, payload in obus]
     return {Substream.PACKETS: b"".join([pack_uvar(len(coded)), coded, *tails])}
 
 
@@ -235,9 +241,10 @@ def decode(gop: Gop) -> list[bytes]:
         raise DamageError("a chunk has its base layer twice, in substreams 3 and 8")
     cursor = Cursor(streams[Substream.PACKETS], "base layer", 0, Limits())
     coder = Decoder(cursor.take(cursor.uvar()))
-    heads = Heads(coder, primed())
+    count = sum(kind is not FrameType.S for kind in gop.frame_types)
+    heads = Heads(coder, count, primed())
     packets = []
-    for _ in range(sum(kind is not FrameType.S for kind in gop.frame_types)):
+    for _ in range(count):
         parts = []
         for head, size in heads.packet(None):
             start = head[PAYLOAD:]
