@@ -28,7 +28,7 @@ from neurcodec.pipeline.edges import edges
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.inspection import describe, verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.texture import detail, texture_index, texture_map
+from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 
@@ -157,7 +157,7 @@ def test_texture_is_where_the_picture_has_it() -> None:
     pictures = np.full((17, 70, 100, 3), 90, np.uint8)
     pictures[:, 32:64, 64:96] = np.random.default_rng(1).integers(0, 256, (32, 32, 1))
     pictures[1] = 0  # is not looked at
-    levels = texture_map(detail(pictures))
+    levels = texture_map(cell_levels(detail(pictures)))
     assert levels.shape == (3, 4)
     assert levels[1, 2] == 15 and levels[0, 0] == levels[2, 0] == 0 and 0 < levels[1, 3] < 15
     found = detail(pictures)

@@ -31,8 +31,7 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
     profile = fitting(options.profile, width, height)
     options = replace(options, profile=profile)
     model = models.find(options.model)
-    codec = profiles.codec(profile, model, options.device, options.threads)
-    codec.settings, codec.tick = options, None
+    codec = profiles.encoding(profile, model, options)
     step = options.backbone_interval or interval.choose(frames)
     gop = codec.encode(frames, tuple(range(len(frames))), 1, options.quality, step)
     info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)

@@ -77,8 +77,7 @@ def code_chunk(
     if model.info != wanted:
         raise ModelError(f"the model {options.model!r} of a Ray worker is another; install the same one everywhere")
     profile = fitting(options.profile, rgb.shape[2], rgb.shape[1])
-    codec = profiles.codec(profile, model, options.device, options.threads)
-    codec.settings = options
+    codec = profiles.encoding(profile, model, options)
     return codec.encode(rgb, pts, last_duration, quality, interval)
 
 

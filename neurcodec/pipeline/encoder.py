@@ -62,9 +62,7 @@ def encode_file(
             return _write(reader, target, remote, options, progress)
         from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
-        searched = options.target is not None
-        native = profiles.codec(profile, model, options.device, options.threads, diffusion=searched)
-        native.settings = options
+        native = profiles.encoding(profile, model, options)
         found = None
         if options.target is not None:
             found = options.target.find(source, options, native)

@@ -8,6 +8,7 @@ chooses the scale and the quantiser (`setting`). Frames that the base skips are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import cv2
@@ -19,17 +20,19 @@ import torch.nn.functional as F
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
-from neurcodec.entropy import bitplane, layered, packets
+from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.hints import Hints
 from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
-from neurcodec.generator.restore import restore
+from neurcodec.generator.restore import GROUP, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
 from neurcodec.pipeline import side
 from neurcodec.pipeline.filling import code, rebuild
 from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import MAX_QUALITY, PRESETS
+from neurcodec.pipeline.texture import cell_levels, detail, fitted, texture_index, texture_map
 
 Frames = npt.NDArray[np.uint8]
 
@@ -39,6 +42,8 @@ RANGES = {1: (16, 63), 2: (60, 64), 3: (62, 64), 4: (63, 70)}
 """The CRFs of each scale, one a quality index from 63 down: where a smaller picture with a finer quantiser starts to be
 better at equal bytes once both are restored (docs/decisions/0008-base-scale.md)."""
 MAX_CRF = 70
+FIT_GROUPS, FIT_EVERY = 4, 24
+"""The texture map is fitted on so many groups of frames at most, one in so many frames."""
 SLOW_PIXELS = 20_000_000
 """SVT-AV1 refuses presets below 5 for larger pictures."""
 
@@ -95,8 +100,12 @@ class LayeredCodec(NativeCodec):
         """Code frames uint8 (T, H, W, 3) as one closed GOP with an AV1 base; `interval` is for native chunks only."""
         divisor = self.settings.backbone_interval or RATE_DIVISOR
         types = frame_types(len(rgb), divisor)
-        base = self.choose(rgb[[kind is not FrameType.S for kind in types]] if divisor > 1 else rgb, quality)
+        bases = [kind is not FrameType.S for kind in types]
+        base = self.choose(rgb[bases] if divisor > 1 else rgb, quality)
         latents, streams = self.additions(rgb, types, base, quality)
+        hints = side.encode(rgb, self.settings)
+        if self._generator is not None and self.settings.preset != "fast":
+            hints[Substream.TEXTURE_MAP] = self.fitted_map(rgb[bases] if divisor > 1 else rgb, base)
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -108,7 +117,7 @@ class LayeredCodec(NativeCodec):
             substreams={
                 **packets.encode(base.packets),
                 **streams,
-                **side.encode(rgb, self.settings),
+                **hints,
             },
             latents_digest=bitplane.digest(latents),
             base=BaseLayer(base.scale, divisor, base.crf),
@@ -118,6 +127,37 @@ class LayeredCodec(NativeCodec):
         """The base for a quality index."""
         scales = [scale for scale in RANGES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
         return encode_base(rgb, *setting(quality, scales), PRESETS[self.settings.preset])
+
+    def fitted_map(self, rgb: Frames, base: Base) -> bytes:
+        """The texture map of base frames uint8 (T, H, W, 3), after a look at what the generator makes of some."""
+        count, height, width = rgb.shape[:3]
+        found = detail(rgb)
+        levels = cell_levels(found)
+        hints = Hints(self.settings.caption, None, texture_index(found), texture_map(levels))
+        groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
+        starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
+        decoded = decode_gop(base.packets, count, *base_size(width, height, base.scale))
+        shown = [
+            frame
+            for start in starts
+            for frame in self.restored(
+                base_frames(decoded[start : start + GROUP], height, width, self.features, self.device),
+                base.crf,
+                base.scale,
+                (height, width),
+                hints,
+            )
+        ]
+        source = np.concatenate([rgb[start : start + GROUP] for start in starts])
+        return texture.encode(texture_map(fitted(levels, source, np.stack(shown))))
+
+    def restored(
+        self, frames: Iterator[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints
+    ) -> Iterator[Frames]:
+        """What the generator, which must be there, makes of frames on a base; size: height, width."""
+        assert self._generator is not None
+        kinds = repeat(FrameKind.BASE)  # untrained kinds do worse (docs/decisions/0010-filling.md)
+        return restore(self._generator, frames, MAX_QUALITY - crf, *size, kinds, float(scale), hints)
 
     def additions(
         self, rgb: Frames, types: Sequence[FrameType], base: Base, quality: int
@@ -151,15 +191,6 @@ class LayeredCodec(NativeCodec):
             for frame in frames:
                 yield to_rgb(frame.picture, header.height, header.width)
             return
-        quality = MAX_QUALITY - gop.base.quantiser
-        kinds = [FrameKind.BASE] * gop.frames  # untrained kinds do worse (docs/decisions/0010-filling.md)
-        yield from restore(
-            self._generator,
-            frames,
-            quality,
-            header.height,
-            header.width,
-            kinds,
-            float(gop.base.scale),
-            side.hints(gop, header),
-        )
+        size = header.height, header.width
+        hints = side.hints(gop, header)
+        yield from self.restored(frames, gop.base.quantiser, gop.base.scale, size, hints)

@@ -8,11 +8,20 @@ from neurcodec.container import Profile
 from neurcodec.pipeline.layered import LayeredCodec
 from neurcodec.pipeline.models import Model
 from neurcodec.pipeline.native import NativeCodec
+from neurcodec.pipeline.options import EncodeOptions
 
 
 def codec(profile: Profile, model: Model, device: str, threads: int | None, diffusion: bool = False) -> NativeCodec:
     """The networks of a profile; the last one loaded is kept, so that a process that codes many files loads it once."""
     return _loaded(profile, model, model.weights_hash + model.entropy_hash, device, threads, diffusion)
+
+
+def encoding(profile: Profile, model: Model, options: EncodeOptions) -> NativeCodec:
+    """The networks that encode; the layered profile looks at what the generator makes of its base."""
+    looks = options.target is not None or (profile is Profile.LAYERED and options.preset != "fast")
+    loaded = codec(profile, model, options.device, options.threads, looks)
+    loaded.settings, loaded.tick = options, None
+    return loaded
 
 
 @lru_cache(maxsize=1)

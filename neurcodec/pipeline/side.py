@@ -19,7 +19,12 @@ STREAMS = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEX
 def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:
     """The side streams of a chunk's frames, uint8 (T, H, W, 3): its texture, and what a file's options want."""
     from neurcodec.pipeline.edges import edges
-    from neurcodec.pipeline.texture import detail, texture_index, texture_map  # OpenCV is for encoding only
+    from neurcodec.pipeline.texture import (  # OpenCV is for encoding only
+        cell_levels,
+        detail,
+        texture_index,
+        texture_map,
+    )
 
     streams = {}
     if options.caption:
@@ -28,7 +33,7 @@ def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream
         streams[Substream.SKETCH] = data
     found = detail(rgb)
     streams[Substream.TEXTURE] = bytes([texture_index(found)])
-    streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(found))
+    streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(cell_levels(found)))
     return streams
 
 

@@ -10,14 +10,16 @@ from neurcodec.entropy.texture import CELL, LEVELS
 
 STEP = 8
 """Every so many frames are looked at."""
+FIT = 2.0
+"""How far a level moves for each that is missing in the restored picture (docs/decisions/0022-fitted-map.md)."""
 
 
-def detail(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean absolute Laplacian of the luma at every pixel (H, W) of RGB frames uint8 (T, H, W, 3), over time."""
+def detail(frames: NDArray[np.uint8], step: int = STEP) -> NDArray[np.float64]:
+    """Mean absolute Laplacian of the luma at every pixel (H, W) of every `step`-th RGB frame uint8 (T, H, W, 3)."""
     total = np.zeros(frames.shape[1:3])
-    for frame in frames[::STEP]:
+    for frame in frames[::step]:
         total += np.abs(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_16S))
-    return total / len(frames[::STEP])
+    return total / len(frames[::step])
 
 
 def texture_index(detail: NDArray[np.float64]) -> int:
@@ -25,10 +27,24 @@ def texture_index(detail: NDArray[np.float64]) -> int:
     return int(np.clip(np.rint(8 * np.log2(1 + detail.mean())), 1, 63))
 
 
-def texture_map(detail: NDArray[np.float64]) -> NDArray[np.int64]:
-    """0..15 of every cell (ceil(H / 32), ceil(W / 32)): 2 log2(1 + mean detail in it), rounded."""
+def cell_levels(detail: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of every cell (ceil(H / 32), ceil(W / 32)): 2 log2(1 + mean detail in it)."""
     rows, columns = (np.arange(0, size, CELL) for size in detail.shape)
     sums = np.add.reduceat(np.add.reduceat(detail, rows, 0), columns, 1)
     sides = [np.diff(np.append(starts, size)) for starts, size in zip((rows, columns), detail.shape, strict=True)]
-    levels = np.rint(2 * np.log2(1 + sums / np.outer(*sides)))
-    return np.minimum(levels, LEVELS - 1).astype(np.int64)
+    levels: NDArray[np.float64] = 2 * np.log2(1 + sums / np.outer(*sides))
+    return levels
+
+
+def texture_map(levels: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Levels as they are coded, 0..15."""
+    return np.clip(np.rint(levels), 0, LEVELS - 1).astype(np.int64)
+
+
+def fitted(levels: NDArray[np.float64], source: NDArray[np.uint8], shown: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Levels with which a picture gets nearer to the texture of its source than what was `shown` with `levels`.
+
+    source, shown: the same frames, uint8 (T, H, W, 3).
+    """
+    missing = cell_levels(detail(source, 1)) - cell_levels(detail(shown, 1))
+    return levels + FIT * cv2.GaussianBlur(missing, (3, 3), 0.8, borderType=cv2.BORDER_REPLICATE)

@@ -25,7 +25,7 @@ from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import NOISE_TILE, scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator, spread_texture
 from neurcodec.generator.text import tokenize
-from neurcodec.pipeline.texture import detail, texture_index, texture_map
+from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
 
@@ -149,7 +149,7 @@ class PairSampler:
         """The texture index and the spread texture map of a source; zeros for the share of clips that go without."""
         if file not in self.known_textures:
             found = detail(np.load(file, mmap_mode="r"))
-            levels = spread_texture(torch.from_numpy(texture_map(found)))
+            levels = spread_texture(torch.from_numpy(texture_map(cell_levels(found))))
             self.known_textures[file] = texture_index(found), levels
         index, levels = self.known_textures[file]
         if self.random.random() >= self.textures:
