@@ -16,7 +16,7 @@ from conftest import Run, scene, write_clip
 from neurcodec import container
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import bitplane, packets
+from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.errors import DamageError
 from neurcodec.media import VideoReader
 from neurcodec.pipeline import latents, models
@@ -26,6 +26,7 @@ from neurcodec.pipeline.inspection import verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
 from neurcodec.pipeline.profiles import codec
 from neurcodec.pipeline.span import Span
+from neurcodec.pipeline.texture import cell_levels, detail, texture_map
 
 SIZE = (80, 64)
 Pictures = npt.NDArray[np.uint8]
@@ -42,7 +43,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def encode(source: Path, tiny_model: Path) -> Encode:
     """Code the clip with some options; the file is kept for the tests that ask for the same."""
 
-    def run(**options: int | Fraction) -> Path:
+    def run(**options: int | Fraction | str) -> Path:
         name = "-".join(f"{name}{value}" for name, value in options.items()).replace("/", "_")
         target = source.with_name(f"{name}.nvc")
         if not target.exists():
@@ -130,6 +131,12 @@ def test_filled_frames_take_detail_from_their_neighbours(encode: Encode, source:
         for options in ({}, {"detail": 1})
     ]
     assert errors[1] < errors[0]
+
+
+def test_the_texture_map_is_fitted_unless_it_has_to_be_fast(encode: Encode, source: Path) -> None:
+    measured = texture.encode(texture_map(cell_levels(detail(original(source)))))
+    maps = [chunks(encode(preset=preset))[0].substreams[Substream.TEXTURE_MAP] for preset in ("fast", "medium")]
+    assert maps[0] == measured != maps[1]
 
 
 def test_the_generator_runs_on_them(encode: Encode, tiny_model: Path) -> None:

@@ -28,7 +28,7 @@ from neurcodec.pipeline.edges import edges
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.inspection import describe, verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
+from neurcodec.pipeline.texture import cell_levels, detail, fitted, texture_index, texture_map
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 
@@ -163,6 +163,18 @@ def test_texture_is_where_the_picture_has_it() -> None:
     found = detail(pictures)
     assert texture_index(found) == round(8 * np.log2(1 + found.mean()))
     assert texture_index(np.zeros((9, 9))) == 1 and texture_index(np.full((9, 9), 2000.0)) == 63
+
+
+def test_a_fitted_map_asks_for_what_is_missing() -> None:
+    rng = np.random.default_rng(2)
+    source = np.full((3, 96, 128, 3), 90, np.uint8)
+    source[:, :, 64:] += rng.integers(0, 40, (3, 96, 64, 1), dtype=np.uint8)
+    levels = cell_levels(detail(source))
+    assert np.allclose(fitted(levels, source, source), levels)
+    shown = np.full_like(source, 90)
+    shown[:, :, :32] += rng.integers(0, 40, (3, 96, 32, 1), dtype=np.uint8)
+    moved = fitted(levels, source, shown) - levels
+    assert (moved[:, 0] < -1).all() and (moved[:, 3] > 1).all()
 
 
 @pytest.fixture(scope="module")
