@@ -19,7 +19,7 @@ from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
 from neurcodec.pipeline.texture import detail
 from neurcodec.training import stages
-from neurcodec.training.generator import subsampled
+from neurcodec.training.generator import grid, subsampled
 from tests.conftest import scene, write_clip
 
 CLIP = "a ball rolls"
@@ -108,6 +108,16 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
         assert ncodec("verify", coded, "--model", place.out).returncode == 0
         run = ncodec("decode", coded, tmp_path / "ball.mkv", "--model", place.out, "-f")
         assert run.returncode == 0, run.stderr
+
+
+def test_the_grid_term_tells_a_grid_from_noise() -> None:
+    noise = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(1)) * 0.01
+    pattern = torch.zeros_like(noise)
+    pattern[:, :, ::4, 1::4] = 0.04
+    assert float(grid(torch.full_like(noise, 0.1))) < 0.0011
+    assert float(grid(noise)) < 0.002
+    assert abs(float(grid(pattern)) - 0.04 * (15 / 256) ** 0.5) < 1e-4
+    assert float(grid(pattern + noise)) > 4 * float(grid(noise))
 
 
 @pytest.mark.parametrize(
