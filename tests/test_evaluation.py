@@ -145,6 +145,16 @@ def test_identity_is_perfect_and_noise_is_not(weights: Path) -> None:
         assert (worse[name] < same[name] - 1e-3) if metric.higher else (worse[name] > same[name] + 1e-4), name
 
 
+def test_shifted_lpips_is_that_of_the_picture_without_its_first_row_and_column(weights: Path) -> None:
+    source = clip()
+    lattice = source.frames.copy()
+    lattice[:, ::4, ::4] ^= 32
+    network = LPIPS.load(weights)
+    found = scoring.perceptual(network, source.frames, [lattice])[0]
+    cut = scoring.perceptual(network, source.frames[:, 1:, 1:], [lattice[:, 1:, 1:]])[0]
+    assert found["lpips-shifted"] == cut["lpips"] != found["lpips"]
+
+
 def test_psnr_of_a_known_error() -> None:
     source = clip(2)
     shifted = np.where(source.frames < 128, source.frames + 4, source.frames - 4).astype(np.uint8)

@@ -34,6 +34,7 @@ METRICS = {
     "psnr": Metric("PSNR", "dB", True, PSNR_CAP),
     "ms-ssim": Metric("MS-SSIM", "", True, 1.0),
     "lpips": Metric("LPIPS (squeeze)", "", False, 0.0),
+    "lpips-shifted": Metric("LPIPS (squeeze), shifted by one sample", "", False, 0.0),
     "tlp": Metric("tLP, change of successive-frame LPIPS", "", False, 0.0),
     "flicker": Metric("flicker, change of the error along motion", "levels", False, 0.0),
     "tae": Metric("TAEF2 latent distance", "", False, 0.0),
@@ -45,7 +46,7 @@ METRICS = {
 EXTRA = ("lpips-alex", "lpips-vgg", "dists")
 """Measured on request only, by torchmetrics: they need torchvision and its ImageNet weights."""
 DEFAULT = tuple(name for name in METRICS if name not in EXTRA)
-NEEDS = {"lpips": "lpips", "tlp": "lpips", "tae": "tae", "tae-fd": "tae"}
+NEEDS = {"lpips": "lpips", "lpips-shifted": "lpips", "tlp": "lpips", "tae": "tae", "tae-fd": "tae"}
 """The network that a metric needs."""
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Distance of two batches of pictures (N, 3, H, W) in 0..1, one number for each."""

@@ -75,22 +75,26 @@ def ms_ssim(source: Frames, frames: Frames) -> float | None:
     return sum(values) / len(values)
 
 
-def perceptual(network: LPIPS, source: Frames, versions: list[Frames]) -> list[tuple[float, float]]:
-    """(LPIPS, tLP) of each version of the source, whose features are computed once for all of them.
+def perceptual(network: LPIPS, source: Frames, versions: list[Frames]) -> list[dict[str, float]]:
+    """`lpips`, `lpips-shifted` and `tlp` of each version of the source, whose features are computed once for all.
 
-    LPIPS is the mean over the frames of the sampled pairs; tLP the mean over pairs of the difference between the LPIPS
-    of the pair's two frames in the version and in the source (0 for a single frame).
+    LPIPS is the mean over the frames of the sampled pairs, shifted that of the same frames without their first row and
+    column; tLP the mean over pairs of the difference between the LPIPS of the pair's two frames in the version and in
+    the source (0 for a single frame).
     """
-    distances: list[list[Tensor]] = [[] for _ in versions]
-    changes: list[list[Tensor]] = [[] for _ in versions]
+    distances, shifted, changes = ([list[Tensor]() for _ in versions] for _ in range(3))
     for first in sampled(max(1, len(source) - 1), SAMPLES):
-        own = network.embed(to_tensor(source[first : first + 2]))
+        pair = to_tensor(source[first : first + 2])
+        own, moved = network.embed(pair), network.embed(pair[:, :, 1:, 1:])
         step = network.distance([m[:-1] for m in own], [m[1:] for m in own])
         for index, frames in enumerate(versions):
-            maps = network.embed(to_tensor(frames[first : first + 2]))
+            pair = to_tensor(frames[first : first + 2])
+            maps = network.embed(pair)
             distances[index].append(network.distance(own, maps))
+            shifted[index].append(network.distance(moved, network.embed(pair[:, :, 1:, 1:])))
             changes[index].append((step - network.distance([m[:-1] for m in maps], [m[1:] for m in maps])).abs())
-    return [(_mean(values), _mean(steps)) for values, steps in zip(distances, changes, strict=True)]
+    columns = ([_mean(values) for values in lists] for lists in (distances, shifted, changes))
+    return [dict(zip(("lpips", "lpips-shifted", "tlp"), row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def mean_distance(distance: Distance, source: Frames, frames: Frames) -> float:
@@ -170,8 +174,8 @@ class ClipScorer:
         scores = [self._score_one(frames) for frames in versions]
         if versions and self.networks.lpips is not None:
             pairs = perceptual(self.networks.lpips, self.clip.frames, versions)
-            for score, (lpips, change) in zip(scores, pairs, strict=True):
-                score.update({"lpips": lpips, "tlp": change})
+            for score, found in zip(scores, pairs, strict=True):
+                score.update(found)
         return [{name: score[name] for name in self.networks.metrics} for score in scores]
 
     def _score_one(self, frames: Frames) -> dict[str, float | None]:
