@@ -18,8 +18,8 @@ from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
 from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
 from neurcodec.pipeline.texture import detail
-from neurcodec.training import stages
-from neurcodec.training.generator import grid, subsampled
+from neurcodec.training import pairs, stages
+from neurcodec.training.generator import shifted, subsampled, surplus
 from tests.conftest import scene, write_clip
 
 CLIP = "a ball rolls"
@@ -73,12 +73,12 @@ def log(place: stages.Place, stage: str) -> dict[str, Any]:
 def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, ncodec: Callable[..., Any]) -> None:
     place = trained("pairs")
     index = json.loads((place.runs / "pairs" / "index.json").read_text())
-    assert [entry["file"] for entry in index] == ["clips-ball.npy", "clips-ball.enlarged.npy"]
+    assert [entry["file"] for entry in index] == [f"clips-ball{variant}.npy" for variant in pairs.VARIANTS]
     for entry in index:
         assert (entry["frames"], entry["width"], entry["height"]) == (6, 176, 160)
         assert {base["scale"] for base in entry["bases"]} <= {1, 2}
-    source, enlarged = (np.load(place.runs / "pairs" / entry["file"]) for entry in index)
-    assert detail(enlarged).mean() < detail(source).mean()
+    source, enlarged, defocused = (np.load(place.runs / "pairs" / entry["file"]) for entry in index)
+    assert max(detail(enlarged).mean(), detail(defocused).mean()) < detail(source).mean()
     trained("coarse", steps=1, batch=1, frames=2, size=64)
     trained("priors", steps=2, chunks=1, frames=3, size=64, batch=1)
     trained("native", frames=3, passes=1)
@@ -110,14 +110,25 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
         assert run.returncode == 0, run.stderr
 
 
-def test_the_grid_term_tells_a_grid_from_noise() -> None:
-    noise = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(1)) * 0.01
-    pattern = torch.zeros_like(noise)
-    pattern[:, :, ::4, 1::4] = 0.04
-    assert float(grid(torch.full_like(noise, 0.1))) < 0.0011
-    assert float(grid(noise)) < 0.002
-    assert abs(float(grid(pattern)) - 0.04 * (15 / 256) ** 0.5) < 1e-4
-    assert float(grid(pattern + noise)) > 4 * float(grid(noise))
+def test_the_loss_sees_every_alignment_and_both_pictures_alike() -> None:
+    random = torch.Generator().manual_seed(1)
+    source = torch.arange(2 * 3 * 32 * 48).view(2, 3, 32, 48)
+    corners = set()
+    for _ in range(200):
+        first, second = shifted(random, source, source + 1)
+        assert first.shape == (2, 3, 29, 45) and torch.equal(first + 1, second)
+        corners.add(divmod(int(first[0, 0, 0, 0]), 48))
+    assert corners == {(top, left) for top in range(4) for left in range(4)}
+
+
+def test_a_regular_pattern_has_a_surplus_and_other_texture_of_the_same_power_has_little() -> None:
+    random = torch.Generator().manual_seed(1)
+    source, other = (torch.randn(2, 1, 160, 160, generator=random).mul(0.02).expand(-1, 3, -1, -1) for _ in range(2))
+    rows, columns = torch.arange(160)[:, None], torch.arange(160)
+    pattern = (0.02 * 2**0.5 * torch.cos((rows + columns) * torch.pi / 2)).expand(2, 3, -1, -1)
+    assert float(surplus(source, source)) == 0
+    assert float(surplus(source / 2, source)) < 1e-3
+    assert float(surplus(pattern, source)) > 5 * float(surplus(other, source)) > 0
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,14 @@ TEXTURE_ERROR = 4
 """The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
 LPIPS_CELL = 32
 """Side of the cells, in pixels, whose LPIPS counts by itself: what is smooth counts beside what has texture."""
-GRID_CELL = 8
-"""Periods of 4 samples in the side of a cell, 32 samples."""
+LPIPS_SHIFTS = 4
+"""Ways, along each axis, to lay the samples of LPIPS, whose first two layers keep one of four."""
+SPECTRUM_WINDOW = 16
+"""Side of the windows, in pixels, whose power spectra are compared."""
+SPECTRUM_MARGIN = 0.7
+"""Logarithm of how many times the power of the source a frequency may have before it counts."""
+SPECTRUM_FLOOR = (1 / 255) ** 2
+"""Power per sample below which nothing is seen."""
 LPIPS_FLOOR = 0.01
 """Below this a gain counts less and less: nobody sees it."""
 
@@ -54,7 +60,7 @@ class GeneratorConfig:
     size: int = 160
     denoise_steps: int = 1000
     lpips_weight: float = 0.3
-    grid_weight: float = 4.0
+    spectrum_weight: float = 1.0
     native: float = 0.5
     compile: int = 0
     captions: float = 0.5
@@ -181,16 +187,6 @@ def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def grid(error: Tensor) -> Tensor:
-    """The part of an error (N, 3, H, W) that repeats every 4 samples, root mean square over each 32x32 cell, averaged.
-
-    The generator ends in a pixel shuffle by 4; LPIPS takes a fine grid on a flat surface for texture.
-    """
-    folded = error.unflatten(3, (-1, GRID_CELL, 4)).unflatten(2, (-1, GRID_CELL, 4)).mean((3, 6))
-    repeated = folded - folded.mean((3, 5), keepdim=True)
-    return (repeated.square().mean((1, 3, 5)) + 1e-6).sqrt().mean()
-
-
 LUMA = (0.299, 0.587, 0.114)
 """BT.601, as swscale converts untagged video of standard definition; BT.709 differs by less than the rounding."""
 
@@ -204,6 +200,38 @@ def subsampled(pictures: Tensor) -> Tensor:
     chroma = F.avg_pool2d(pictures - luma, (1, 2))
     chroma = F.interpolate(chroma, scale_factor=(0.5, 1), mode="bicubic", antialias=True)
     return luma + F.interpolate(chroma, scale_factor=2, mode="bicubic")
+
+
+def power(pictures: Tensor) -> Tensor:
+    """Local power spectra of the luma of pictures (N, 3, H, W): (N, frequencies, h, w), means over 40x40 pixels."""
+    luma = (pictures * pictures.new_tensor(LUMA)[:, None, None]).sum(1)
+    hann = torch.hann_window(SPECTRUM_WINDOW, periodic=False, device=luma.device)
+    window = torch.outer(hann, hann)
+    parts = luma.unfold(1, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2).unfold(2, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2)
+    parts = (parts - parts.mean((-1, -2), keepdim=True)) * window
+    spectra = torch.view_as_real(torch.fft.rfft2(parts)).square().sum(-1) / window.square().sum()
+    return F.avg_pool2d(spectra.permute(0, 3, 4, 1, 2).flatten(1, 2), 4, 2)
+
+
+def surplus(pictures: Tensor, source: Tensor) -> Tensor:
+    """How much power pictures (N, 3, H, W) have at frequencies where the source has little: the patterns in them.
+
+    LPIPS takes a regular pattern for texture. Mean square of the logarithm of the ratio, as far as it is above
+    SPECTRUM_MARGIN.
+    """
+    ratio = torch.log((power(pictures) + SPECTRUM_FLOOR) / (power(source) + SPECTRUM_FLOOR))
+    return F.relu(ratio - SPECTRUM_MARGIN).square().mean()
+
+
+def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
+    """One random part of all the pictures (N, 3, H, W): (N, 3, H - 3, W - 3).
+
+    LPIPS looks at one place of four along each axis. A generator whose textures stand on a lattice of four, always
+    trained in step with it, learns to put its errors where LPIPS does not look (decision 0023).
+    """
+    top, left = torch.randint(0, LPIPS_SHIFTS, (2,), generator=random).tolist()
+    height, width = (side - LPIPS_SHIFTS + 1 for side in pictures[0].shape[2:])
+    return [picture[:, :, top : top + height, left : left + width] for picture in pictures]
 
 
 class GeneratorStage:
@@ -239,15 +267,15 @@ class GeneratorStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
             x0 = x0.float()
-            local = self.lpips(subsampled(x0), batch.source, config.size // LPIPS_CELL)
+            local = self.lpips(*shifted(self.noise, subsampled(x0), batch.source), config.size // LPIPS_CELL)
         lpips = local.mean((1, 2))
         l1 = (x0 - batch.source).abs().mean()
         with torch.no_grad():
             psnr = -10 * torch.log10((x0 - batch.source).square().mean((1, 2, 3)) + 1e-6).mean()
         relative = torch.log(lpips + LPIPS_FLOOR).mean() + torch.log(local + LPIPS_FLOOR).mean()
-        repeated = grid(x0 - batch.source)
-        value = 2 * l1 + config.lpips_weight / 2 * relative + config.grid_weight * repeated
-        terms = {"l1": l1.detach(), "lpips": lpips.detach().mean(), "psnr": psnr, "grid": repeated.detach()}
+        pattern = surplus(x0, batch.source)
+        value = 2 * l1 + config.lpips_weight / 2 * relative + config.spectrum_weight * pattern
+        terms = {"l1": l1.detach(), "lpips": lpips.detach().mean(), "psnr": psnr, "surplus": pattern.detach()}
         return value, {name: float(term) for name, term in terms.items()}
 
 

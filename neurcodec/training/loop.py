@@ -33,7 +33,7 @@ class Schedule:
     minutes: float = 1e9
     checkpoint_minutes: float = 2.0
     clip: float = 1.0
-    ema: float = 0.9998
+    ema: float = 0.999
 
     def rate(self, step: int) -> float:
         """The learning rate at a step."""

@@ -31,14 +31,17 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 ENLARGED = (1.25, 2.2)
 """Every source is there a second time, enlarged by a factor in this range: users' pictures are larger than the training
 clips, and what a codec does to smooth areas is seen too rarely without (docs/training.md)."""
-
-
-SECOND = ".enlarged"
+DEFOCUS = (2.0, 9.0)
+"""And a third time, out of focus but for a round area, with a circle of confusion of such a radius in pixels: without,
+the generator takes blur of the lens for blur of the codec and sharpens it (decision 0023)."""
 
 
 def clip_name(file: str) -> str:
     """The clip or picture that a source's file in the index was made of."""
-    return Path(file).stem.removesuffix(SECOND)
+    stem = Path(file).stem
+    for variant in VARIANTS:
+        stem = stem.removesuffix(variant)
+    return stem
 
 
 def read_frames(path: Path, limit: int) -> Frames:
@@ -65,28 +68,48 @@ def av1_round_trip(frames: Frames, crf: int, preset: int) -> Frames:
     return decode_gop(packets, len(frames), frames.shape[2], frames.shape[1])
 
 
-def enlarge(frames: Frames, factor: float, rng: random.Random) -> Frames:
-    """A random window of the frames enlarged by `factor`, as large as they were."""
+def enlarge(frames: Frames, rng: random.Random) -> Frames:
+    """A random window of the frames enlarged by a factor in ENLARGED, as large as they were."""
     height, width = frames.shape[1:3]
+    factor = rng.uniform(*ENLARGED)
     larger = resize(frames, round(width * factor), round(height * factor), cv2.INTER_CUBIC)
     top, left = (rng.randint(0, there - here) for there, here in zip(larger.shape[1:3], (height, width), strict=True))
     return np.ascontiguousarray(larger[:, top : top + height, left : left + width])
 
 
-def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int, enlarged: bool) -> dict[str, Any] | None:
-    """Write one clip's source, as it is or enlarged, and its bases below `out`.
+def defocus(frames: Frames, rng: random.Random) -> Frames:
+    """The frames out of focus, with a sharp round area (a quarter of the sources have none)."""
+    height, width = frames.shape[1:3]
+    radius = rng.uniform(*DEFOCUS)
+    reach = int(radius) + 1
+    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = np.clip(radius + 0.5 - np.hypot(rows, columns), 0, 1)
+    y, x, sharp = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(-0.2, 0.6) * width
+    distance = np.hypot(np.arange(height)[:, None] - y, np.arange(width) - x)
+    share = np.clip((distance - sharp) / (0.05 * width), 0, 1)[..., None]
+    blurred = [cv2.filter2D(frame, -1, disc / disc.sum(), borderType=cv2.BORDER_REPLICATE) for frame in frames]
+    mixed = [frame + share * (soft.astype(np.float64) - frame) for frame, soft in zip(frames, blurred, strict=True)]
+    return np.rint(np.stack(mixed)).astype(np.uint8)
+
+
+VARIANTS = {"": None, ".enlarged": enlarge, ".defocused": defocus}
+"""What each source is made into, by the suffix of its name."""
+
+
+def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int, variant: str) -> dict[str, Any] | None:
+    """Write one clip's source, as this one of VARIANTS, and its bases below `out`.
 
     Returns its index entry, or None for a tiny picture.
     """
     cv2.setNumThreads(1)
-    name = f"{path.parent.name}-{path.stem}{SECOND if enlarged else ''}"
+    name = f"{path.parent.name}-{path.stem}{variant}"
     rng = random.Random(f"{seed}/{name}")
     source = read_frames(path, frames)
     count, height, width, _ = source.shape
     if min(height, width) < 160:
         return None
-    if enlarged:
-        source = enlarge(source, rng.uniform(*ENLARGED), rng)
+    if (change := VARIANTS[variant]) is not None:
+        source = change(source, rng)
     np.save(out / f"{name}.npy", source)
     entry: dict[str, Any] = {
         "file": f"{name}.npy",
@@ -119,9 +142,9 @@ def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 6, s
     index = []
     with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(19,)) as pool:
         futures = [
-            pool.submit(make_pairs, path, out, frames, bases, seed, enlarged)
+            pool.submit(make_pairs, path, out, frames, bases, seed, variant)
             for path in paths
-            for enlarged in (False, True)
+            for variant in VARIANTS
         ]
         for future in futures:
             entry = future.result()
