@@ -11,7 +11,7 @@ from neurcodec.entropy.texture import CELL, LEVELS
 STEP = 8
 """Every so many frames are looked at."""
 FIT = 2.0
-"""How far a level moves for each that is missing in the restored picture (docs/decisions/0022-fitted-map.md)."""
+"""How far a level falls for each that the restored picture has too much (docs/decisions/0022-fitted-map.md, 0023)."""
 
 
 def detail(frames: NDArray[np.uint8], step: int = STEP) -> NDArray[np.float64]:
@@ -42,9 +42,9 @@ def texture_map(levels: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def fitted(levels: NDArray[np.float64], source: NDArray[np.uint8], shown: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Levels with which a picture gets nearer to the texture of its source than what was `shown` with `levels`.
+    """Levels, lower where what was `shown` with `levels` has more texture than its source.
 
     source, shown: the same frames, uint8 (T, H, W, 3).
     """
-    missing = cell_levels(detail(source, 1)) - cell_levels(detail(shown, 1))
-    return levels + FIT * cv2.GaussianBlur(missing, (3, 3), 0.8, borderType=cv2.BORDER_REPLICATE)
+    surplus = cell_levels(detail(shown, 1)) - cell_levels(detail(source, 1))
+    return levels - FIT * np.maximum(cv2.GaussianBlur(surplus, (3, 3), 0.8, borderType=cv2.BORDER_REPLICATE), 0)
