@@ -167,9 +167,9 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     scale = b.u8(0, 16)
     need(scale == 0 or head["profile"] == 1, "base layer in the native profile")
     out["base"] = (scale, b.u8(1, 16), b.u8()) if scale else None
-    count = b.u8(0, 9, "format")
+    count = b.u8(0, 10, "format")
     need(count <= len(b.data), "more substreams than bytes")
-    rows = [(b.u8(0, 8, "format"), b.uvar(1, 2**30)) for _ in range(count)]
+    rows = [(b.u8(0, 9, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
     need(sum(size for _, size in rows) == len(b.data), "substream sizes")

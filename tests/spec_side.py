@@ -1,7 +1,9 @@
-"""The second reader's sketches and texture maps, written from bitstream_spec.md sections 6.8 and 6.9 alone."""
+"""The second reader's sketches and texture levels, written from bitstream_spec.md sections 6.8, 6.9 and 7.2."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from spec_latents import MotionDecoder
 from spec_range import RangeDecoder, Table
 
@@ -31,7 +33,7 @@ def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
 
 
 def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
-    """The rows of substream 7 for a picture of this size."""
+    """The rows of substream 7 or 9 for a picture of this size."""
     coder = RangeDecoder(data)
     bit = MotionDecoder(coder).bit
     levels: list[list[int]] = []
@@ -53,3 +55,21 @@ def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
     coder.end()
     assert all(0 <= level <= 15 for row in levels for level in row)
     return levels
+
+
+def group_levels(gap: list[list[int]], pictures: NDArray[np.float64]) -> list[list[float]]:
+    """The levels of a group's coarse pictures, RGB 0..1 (T, H, W, 3), with the rows of substream 9."""
+    luma = 255 * (0.299 * pictures[..., 0] + 0.587 * pictures[..., 1] + 0.114 * pictures[..., 2])
+    mirrored = np.pad(luma, ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    height, width = luma.shape[1:]
+    total = -4 * luma
+    for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        total = total + mirrored[:, y : y + height, x : x + width]
+    detail = np.abs(total).mean(0)
+    return [
+        [
+            min(15.0, max(0.0, 2 * np.log2(1 + detail[32 * y : 32 * y + 32, 32 * x : 32 * x + 32].mean()) + value - 6))
+            for x, value in enumerate(row)
+        ]
+        for y, row in enumerate(gap)
+    ]

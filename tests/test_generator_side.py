@@ -141,12 +141,12 @@ def test_captions_of_a_table(tmp_path: Path) -> None:
         write_captions([tmp_path / "clips" / ".."], tmp_path / "x.json")
 
 
-def test_training_sketches_lie_under_the_crop() -> None:
-    source = np.zeros((3, 64, 96, 3), np.uint8)
-    source[:, :, 52:] = 255
+def test_training_sketches_are_the_edges_of_the_first_frame_and_fade() -> None:
+    frames = np.zeros((3, 32, 48, 3), np.uint8)
+    frames[:, :, 20:] = 255
     random = np.random.default_rng(0)
-    at = (slice(16, 48), slice(32, 80))
-    given = SideStreams({}, 0, 1.0).sketch(random, source, [0, 1], at, -1)
-    assert given.shape == (2, 1, 4, 6)
-    assert (given[0, 0, :, 3] == 1).all() and (given[0, 0, :, [0, 1, 5]] == -1).all() and given[1].abs().max() < 1
-    assert not SideStreams({}, 0, 0.0).sketch(random, source, [0], at, 1).any()
+    given = SideStreams({}, 0, 1.0).sketch(random, frames)
+    assert given.shape == (3, 1, 4, 6)
+    assert (given[0, 0, :, 2] > 0).all() and (given[0, 0, :, [0, 1, 3, 4, 5]] < 0).all()
+    assert given[1].abs().max() < given[0].abs().max() <= 1
+    assert not SideStreams({}, 0, 0.0).sketch(random, frames).any()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import spec_side
 from conftest import Run, scene, write_clip
 
 from neurcodec import container
@@ -18,6 +19,7 @@ from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writ
 from neurcodec.container.schema import pack_uvar
 from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.errors import DamageError
+from neurcodec.generator.restore import GROUP
 from neurcodec.media import VideoReader
 from neurcodec.pipeline import latents, models
 from neurcodec.pipeline.decoder import decode_file
@@ -26,9 +28,10 @@ from neurcodec.pipeline.inspection import verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
 from neurcodec.pipeline.profiles import codec
 from neurcodec.pipeline.span import Span
-from neurcodec.pipeline.texture import cell_levels, detail, texture_map
+from neurcodec.pipeline.texture import cell_levels, detail
 
 SIZE = (80, 64)
+CELLS = (2, 3)
 Pictures = npt.NDArray[np.uint8]
 Encode = Callable[..., Path]
 
@@ -90,7 +93,7 @@ def test_the_base_skips_frames_and_they_are_filled(
     assert verify_file(path, model=str(tiny_model)).frames == 11
     facts = json.loads(ncodec("info", path, "--json").stdout)
     assert facts["frame_types"] == {"base": base, "filled": 11 - base}
-    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.3", [divisor])
+    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.4", [divisor])
     filled, truth = shown(path, tiny_model), original(source)
     kept = [index for index, kind in enumerate(gop.frame_types) if kind is not FrameType.S]
     held = filled[[max(k for k in kept if k <= index) for index in range(11)]]
@@ -133,11 +136,22 @@ def test_filled_frames_take_detail_from_their_neighbours(encode: Encode, source:
     assert errors[1] < errors[0]
 
 
-def test_the_texture_map_is_fitted_unless_it_has_to_be_fast(encode: Encode, source: Path) -> None:
-    measured = texture.encode(texture_map(cell_levels(detail(original(source)))))
-    maps = [chunks(encode(preset=preset))[0].substreams[Substream.TEXTURE_MAP] for preset in ("fast", "medium")]
-    assert maps[0] == measured != maps[1]
+def test_the_texture_gap_is_fitted_unless_it_has_to_be_fast(encode: Encode, source: Path) -> None:
+    gops = [chunks(encode(preset=preset))[0] for preset in ("fast", "medium")]
+    measured, lowered = (texture.decode(gop.substreams[Substream.TEXTURE_GAP], *CELLS) for gop in gops)
+    assert (lowered <= measured).all() and (lowered < measured).any()
 
+
+def test_the_levels_told_are_those_of_the_source_in_every_group(encode: Encode, source: Path, tiny_model: Path) -> None:
+    (gop,) = chunks(encode(preset="fast"))
+    gap = texture.decode(gop.substreams[Substream.TEXTURE_GAP], *CELLS)
+    truth, coarse = original(source), shown(encode(preset="fast"), tiny_model)
+    missed = []
+    for start in (0, 8):
+        wanted = cell_levels(detail(truth[start : start + GROUP], 1))
+        told = spec_side.group_levels(gap.tolist(), coarse[start : start + GROUP] / 255)
+        missed.append(told - wanted)
+    assert np.abs(np.mean(missed, 0)).max() < 1
 
 def test_the_generator_runs_on_them(encode: Encode, tiny_model: Path) -> None:
     path = encode(backbone_interval=2, detail=2)

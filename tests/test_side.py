@@ -14,14 +14,19 @@ import numpy as np
 import pytest
 import spec_reader
 import spec_side
+import torch
 from conftest import Run, scene, write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurcodec.container import Gop, Profile, Reader, Substream, Writer
+from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
+from neurcodec.entropy.hints import Hints
 from neurcodec.errors import DamageError, InputError, OutputError
+from neurcodec.generator.model import spread_texture
+from neurcodec.generator.restore import spread
 from neurcodec.pipeline import side
 from neurcodec.pipeline.decoder import decode_file
 from neurcodec.pipeline.edges import edges
@@ -177,6 +182,22 @@ def test_a_fitted_map_asks_for_less_where_there_is_too_much() -> None:
     assert (moved[:, 0] < -1).all() and (moved[:, 3] == 0).all()
 
 
+@pytest.mark.parametrize("frames", [1, 3])
+def test_levels_follow_the_coarse_pictures(frames: int) -> None:
+    random = np.random.default_rng(frames)
+    height, width = 75, 100
+    pictures = random.random((frames, 80, 112, 3)) * random.random((1, 80, 112, 1))
+    gap = random.integers(0, 16, (3, 4))
+    group = [
+        CoarseFrame(FrameType.I, torch.from_numpy(picture).permute(2, 0, 1)[None].float(), torch.zeros(1, 1, 10, 14))
+        for picture in pictures
+    ]
+    told = spread(Hints(texture_gap=gap), group, height, width)
+    wanted = np.array(spec_side.group_levels(gap.tolist(), pictures[:, :height, :width]))
+    assert told is not None and told.shape == (frames, 1, 10, 14)
+    assert torch.allclose(told[0, 0], spread_texture(torch.from_numpy(wanted))[:10, :14], atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight frames: two chunks at 0.16 s."""
@@ -207,11 +228,12 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
     for without, with_both in zip(gops(plain), gops(target), strict=True):
         added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
         assert added.keys() == {Substream.CAPTION, Substream.SKETCH}
-        assert without.substreams.keys() & set(side.STREAMS) == {Substream.TEXTURE, Substream.TEXTURE_MAP}
+        where = Substream.TEXTURE_GAP if profile is Profile.LAYERED else Substream.TEXTURE_MAP
+        assert without.substreams.keys() & set(side.STREAMS) == {Substream.TEXTURE, where}
         assert with_both.substreams == {**without.substreams, **added}
         assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
         assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)
-        levels = spec_side.texture_map(with_both.substreams[Substream.TEXTURE_MAP], 80, 64)
+        levels = spec_side.texture_map(with_both.substreams[where], 80, 64)
         assert np.array(levels).shape == (2, 3)
     assert verify_file(target, model=options.model).frames == 8
     model = DecodeOptions(model=options.model, device="cpu", threads=1)

@@ -17,9 +17,11 @@ from neurcodec.errors import InputError
 from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
 from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
-from neurcodec.pipeline.texture import detail
+from neurcodec.pipeline.texture import cell_levels, detail
 from neurcodec.training import pairs, stages
-from neurcodec.training.generator import shifted, subsampled, surplus
+from neurcodec.training.captions import SideStreams
+from neurcodec.training.generator import LUMA, shifted, subsampled, surplus
+from neurcodec.training.sampler import PairSampler
 from tests.conftest import scene, write_clip
 
 CLIP = "a ball rolls"
@@ -84,7 +86,7 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
     trained("native", frames=3, passes=1)
     trained("captions")
     assert json.loads((place.runs / "captions.json").read_text()) == {"clips-ball": CLIP}
-    settings = {"batch": 2, "frames": 2, "size": 64, "denoise_steps": 1, "captions": 1, "sketches": 1}
+    settings = {"batch": 2, "frames": 2, "size": 80, "denoise_steps": 1, "captions": 1, "sketches": 1}
     trained("generator", steps=2, **settings)
     assert log(place, "generator") == {"step": 2, "skipped": 0}
     shutil.copytree(place.runs / "generator", place.runs / "kept")
@@ -119,6 +121,36 @@ def test_the_loss_sees_every_alignment_and_both_pictures_alike() -> None:
         assert first.shape == (2, 3, 29, 45) and torch.equal(first + 1, second)
         corners.add(divmod(int(first[0, 0, 0, 0]), 48))
     assert corners == {(top, left) for top in range(4) for left in range(4)}
+
+
+def test_coloured_grain_has_a_surplus() -> None:
+    random = torch.Generator().manual_seed(1)
+    source = torch.full((1, 3, 160, 160), 0.5)
+    grain = torch.randn(1, 3, 160, 160, generator=random).mul(0.03)
+    grain = grain - (grain * grain.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    assert float(surplus(source + grain, source)) > 0.1
+
+
+def test_a_clip_and_its_base_are_changed_alike(tmp_path: Path) -> None:
+    """A base that is its source stays so through every change, and the levels are those of what is shown."""
+    rng = np.random.default_rng(1)
+    source = np.repeat(np.repeat(rng.integers(0, 256, (5, 60, 80, 3), dtype=np.uint8), 4, 1), 4, 2)
+    np.save(tmp_path / "clip.npy", source)
+    base = {"file": "clip.npy", "scale": 1, "crf": 40}
+    entry = {"file": "clip.npy", "frames": 5, "height": 240, "width": 320, "bases": [base]}
+    (tmp_path / "index.json").write_text(json.dumps([entry]))
+    sampler = PairSampler({tmp_path: 1.0}, 4, SideStreams({}, 0, 0), 1.0, 1)
+    scales = set()
+    for _ in range(20):
+        batch = sampler.batch(2, 3, 160, torch.device("cpu"))
+        assert torch.equal(batch.source, batch.coarse) and batch.source.shape == (6, 3, 160, 160)
+        scales |= set(batch.condition.scale.tolist())
+        first = (batch.source[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        levels = batch.condition.texture_map
+        assert levels is not None and levels.shape == (6, 1, 20, 20)
+        flat = cell_levels(detail(first[None], 1)).mean()
+        assert float(levels[0].mean()) * 16 - 1 == pytest.approx(min(15, flat), abs=1)
+    assert min(scales) < 1 < max(scales) and 1 in scales
 
 
 def test_a_regular_pattern_has_a_surplus_and_other_texture_of_the_same_power_has_little() -> None:

@@ -39,6 +39,7 @@ class Substream(IntEnum):
     TEXTURE = 6
     TEXTURE_MAP = 7
     PACKETS = 8
+    TEXTURE_GAP = 9
 
 
 class StreamKind(IntEnum):

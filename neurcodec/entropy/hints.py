@@ -12,13 +12,15 @@ class Hints(NamedTuple):
     """What the encoder tells the generator about a chunk, as far as it does.
 
     caption: a text. sketch: edges bool (ceil(height / 8), ceil(width / 8)) of the first frame. texture: the texture
-    index 1..63, or 0. texture_map: levels int64 (ceil(height / 32), ceil(width / 32)), 0..15.
+    index 1..63, or 0. texture_map: levels int64 (ceil(height / 32), ceil(width / 32)), 0..15. texture_gap: of the same
+    shape and range, how many levels more than the coarse picture's, and NO_GAP.
     """
 
     caption: str = ""
     sketch: NDArray[np.bool_] | None = None
     texture: int = 0
     texture_map: NDArray[np.int64] | None = None
+    texture_gap: NDArray[np.int64] | None = None
 
 
 NO_HINTS = Hints()

@@ -1,4 +1,4 @@
-"""The texture map of a chunk (substream 7, spec section 6.9): a level for every 32x32 cell, in adaptive decisions.
+"""The texture map or gap of a chunk (substreams 7 and 9, spec section 6.9): a level for every 32x32 cell.
 
 A cell is predicted from the cells on the left and above; the difference is coded with the decisions of section 6.7.
 """
@@ -15,6 +15,8 @@ from neurcodec.errors import DamageError
 CELL = 32
 """Pixels of a cell's side."""
 LEVELS = 16
+NO_GAP = 6
+"""What a texture gap says where the source has as much texture as the coarse picture."""
 
 ZERO, SIGN, LONGER = range(3)
 """First numbers of the contexts."""

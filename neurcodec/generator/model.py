@@ -74,7 +74,7 @@ def fill_sketch(edges: Tensor, age: Tensor) -> Tensor:
 
 
 def spread_texture(levels: Tensor) -> Tensor:
-    """A texture map, int64 (h, w), at an eighth of the picture's size: float32 (4 h, 4 w), 1/16..1, bilinear.
+    """Texture levels (h, w), at an eighth of the picture's size: float32 (4 h, 4 w), 1/16..1, bilinear.
 
     0 is no map at all.
     """

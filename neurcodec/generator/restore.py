@@ -15,12 +15,15 @@ from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.entropy.hints import NO_HINTS, Hints
+from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
 from neurcodec.generator.diffusion import scheduler, terminal_noise
 from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch, spread_texture
 from neurcodec.generator.text import tokenize
 
 GROUP = 4
 """Frames refined jointly; groups are counted from the chunk's first frame."""
+LUMA = (0.299, 0.587, 0.114)
+"""Of RGB, for the texture levels of a coarse picture."""
 
 
 def working_type(device: torch.device) -> torch.dtype:
@@ -112,7 +115,7 @@ def restore(
             tokenize([hints.caption]).to(device) if hints.caption else None,
             None if hints.sketch is None else held(hints.sketch, group, first),
             torch.full((len(group),), float(hints.texture), device=device) if hints.texture else None,
-            None if hints.texture_map is None else spread(hints.texture_map, group),
+            spread(hints, group, height, width),
         )
         pictures, state = refine(generator, group, condition, state)
         first += len(group)
@@ -132,9 +135,26 @@ def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Ten
     return F.pad(fill_sketch(edges, ages), (0, columns, 0, rows))
 
 
-def spread(levels: NDArray[np.int64], group: list[CoarseFrame]) -> Tensor:
-    """The texture map of a chunk for a group's frames: (N, 1, H/8, W/8)."""
+def coarse_levels(group: list[CoarseFrame], height: int, width: int) -> Tensor:
+    """The texture levels of a group's coarse pictures, (ceil(height / 32), ceil(width / 32)) (spec section 7.2)."""
+    pictures = torch.cat([frame.picture for frame in group])[:, :, :height, :width]
+    luma = 255 * (pictures * pictures.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    around = F.pad(luma, (1, 1, 1, 1), mode="reflect")
+    rows = around[:, :, :-2, 1:-1] + around[:, :, 2:, 1:-1]
+    columns = around[:, :, 1:-1, :-2] + around[:, :, 1:-1, 2:]
+    detail = (rows + columns - 4 * luma).abs().mean(0)
+    return 2 * torch.log2(1 + F.avg_pool2d(detail, CELL, ceil_mode=True)[0])
+
+
+def spread(hints: Hints, group: list[CoarseFrame], height: int, width: int) -> Tensor | None:
+    """The texture levels of a group's frames, as far as a chunk's hints tell them: (N, 1, H/8, W/8)."""
     picture = group[0].picture
+    if hints.texture_gap is not None:
+        gap = torch.from_numpy(hints.texture_gap).to(picture.device) - NO_GAP
+        levels = (coarse_levels(group, height, width) + gap).clamp(0, LEVELS - 1)
+    elif hints.texture_map is not None:
+        levels = torch.from_numpy(hints.texture_map).to(picture.device)
+    else:
+        return None
     rows, columns = picture.shape[2] // 8, picture.shape[3] // 8
-    spread = spread_texture(torch.from_numpy(levels).to(picture.device))
-    return spread[:rows, :columns].expand(len(group), 1, -1, -1)
+    return spread_texture(levels)[:rows, :columns].expand(len(group), 1, -1, -1)

@@ -23,9 +23,10 @@ from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, fr
 from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.texture import NO_GAP
 from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
-from neurcodec.generator.restore import GROUP, restore
+from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
 from neurcodec.pipeline import side
 from neurcodec.pipeline.filling import code, rebuild
@@ -42,8 +43,10 @@ RANGES = {1: (16, 63), 2: (60, 64), 3: (62, 64), 4: (63, 70)}
 """The CRFs of each scale, one a quality index from 63 down: where a smaller picture with a finer quantiser starts to be
 better at equal bytes once both are restored (docs/decisions/0008-base-scale.md)."""
 MAX_CRF = 70
+GAP_EVERY = 8
+"""The texture gap is measured on one group in so many frames."""
 FIT_GROUPS, FIT_EVERY = 4, 24
-"""The texture map is fitted on so many groups of frames at most, one in so many frames."""
+"""It is fitted on so many groups of frames at most, one in so many frames."""
 SLOW_PIXELS = 20_000_000
 """SVT-AV1 refuses presets below 5 for larger pictures."""
 
@@ -104,8 +107,8 @@ class LayeredCodec(NativeCodec):
         base = self.choose(rgb[bases] if divisor > 1 else rgb, quality)
         latents, streams = self.additions(rgb, types, base, quality)
         hints = side.encode(rgb, self.settings)
-        if self._generator is not None and self.settings.preset != "fast":
-            hints[Substream.TEXTURE_MAP] = self.fitted_map(rgb[bases] if divisor > 1 else rgb, base)
+        del hints[Substream.TEXTURE_MAP]
+        hints[Substream.TEXTURE_GAP] = self.texture_gap(rgb[bases] if divisor > 1 else rgb, base)
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -128,28 +131,31 @@ class LayeredCodec(NativeCodec):
         scales = [scale for scale in RANGES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
         return encode_base(rgb, *setting(quality, scales), PRESETS[self.settings.preset])
 
-    def fitted_map(self, rgb: Frames, base: Base) -> bytes:
-        """The texture map of base frames uint8 (T, H, W, 3), after a look at what the generator makes of some."""
+    def texture_gap(self, rgb: Frames, base: Base) -> bytes:
+        """The texture gap of base frames uint8 (T, H, W, 3), after a look at what the generator makes of some."""
         count, height, width = rgb.shape[:3]
-        found = detail(rgb)
-        levels = cell_levels(found)
-        hints = Hints(self.settings.caption, None, texture_index(found), texture_map(levels))
-        groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
-        starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
         decoded = decode_gop(base.packets, count, *base_size(width, height, base.scale))
-        shown = [
-            frame
-            for start in starts
-            for frame in self.restored(
-                base_frames(decoded[start : start + GROUP], height, width, self.features, self.device),
-                base.crf,
-                base.scale,
-                (height, width),
-                hints,
-            )
-        ]
-        source = np.concatenate([rgb[start : start + GROUP] for start in starts])
-        return texture.encode(texture_map(fitted(levels, source, np.stack(shown))))
+
+        def group(start: int) -> list[CoarseFrame]:
+            return list(base_frames(decoded[start : start + GROUP], height, width, self.features, self.device))
+
+        gaps = []
+        for start in range(0, count, GAP_EVERY):
+            wanted = cell_levels(detail(rgb[start : start + GROUP], 1))
+            gaps.append(wanted - coarse_levels(group(start), height, width).cpu().numpy())
+        gap: npt.NDArray[np.float64] = NO_GAP + np.mean(gaps, 0)
+        if self._generator is not None and self.settings.preset != "fast":
+            groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
+            starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
+            hints = Hints(self.settings.caption, texture=texture_index(detail(rgb)), texture_gap=texture_map(gap))
+            shown = [
+                frame
+                for start in starts
+                for frame in self.restored(iter(group(start)), base.crf, base.scale, (height, width), hints)
+            ]
+            source = np.concatenate([rgb[start : start + GROUP] for start in starts])
+            gap = fitted(gap, source, np.stack(shown))
+        return texture.encode(texture_map(gap))
 
     def restored(
         self, frames: Iterator[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints

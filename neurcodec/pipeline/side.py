@@ -13,7 +13,7 @@ from neurcodec.errors import DamageError
 from neurcodec.pipeline.options import EncodeOptions
 
 MAX_TEXTURE = 63
-STREAMS = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEXTURE_MAP)
+STREAMS = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)
 
 
 def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:
@@ -41,7 +41,8 @@ def hints(gop: Gop, header: Header) -> Hints:
     """What a chunk tells the generator; DamageError where a substream does not hold what it should."""
     streams = gop.substreams
     caption, lines = streams.get(Substream.CAPTION), streams.get(Substream.SKETCH)
-    index, levels = streams.get(Substream.TEXTURE), streams.get(Substream.TEXTURE_MAP)
+    index = streams.get(Substream.TEXTURE)
+    levels, gap = streams.get(Substream.TEXTURE_MAP), streams.get(Substream.TEXTURE_GAP)
     if index is not None and (len(index) != 1 or not 1 <= index[0] <= MAX_TEXTURE):
         raise DamageError("the texture index of a chunk is not one byte in 1..63")
     return Hints(
@@ -49,6 +50,7 @@ def hints(gop: Gop, header: Header) -> Hints:
         sketch.decode(lines, *cells(header, sketch.CELL)) if lines else None,
         index[0] if index else 0,
         texture.decode(levels, *cells(header, texture.CELL)) if levels else None,
+        texture.decode(gap, *cells(header, texture.CELL)) if gap else None,
     )
 
 

@@ -8,10 +8,9 @@ caption.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,9 @@ from neurcodec.errors import InputError
 from neurcodec.generator.model import fill_sketch
 from neurcodec.pipeline.edges import edges
 from neurcodec.training.pairs import clip_name
+
+SKETCH_AGES = 48
+"""A sketch is shown to the generator as if it were up to so many frames old."""
 
 TABLE = "SOURCES.md"
 FILE, CAPTION = "file", "what it shows"
@@ -83,21 +85,13 @@ class SideStreams:
         keep = random.random() < self.caption_share
         return self.captions.get(clip_name(file), "") if keep else ""
 
-    def sketch(
-        self,
-        random: np.random.Generator,
-        source: NDArray[Any],
-        numbers: Sequence[int],
-        at: tuple[slice, slice],
-        flip: int,
-    ) -> Tensor:
-        """A sketch of an earlier frame (as of a chunk's first), forward-filled to frames `numbers` under a crop.
+    def sketch(self, random: np.random.Generator, frames: NDArray[np.uint8]) -> Tensor:
+        """The sketch of the first of some frames (T, h, w, 3), forward-filled: float32 (T, 1, h/8, w/8), zero for none.
 
-        float32 (frames, 1, h, w), zero for none; flip: -1 mirrors it, as the crop.
+        As if their chunk had begun up to SKETCH_AGES frames before.
         """
-        rows, columns = (slice(side.start // CELL, side.stop // CELL) for side in at)
+        count, height, width, _ = frames.shape
         if random.random() >= self.sketch_share:
-            return torch.zeros(len(numbers), 1, rows.stop - rows.start, columns.stop - columns.start)
-        key = int(random.integers(numbers[0] + 1))
-        found = edges(np.ascontiguousarray(source[key]))[rows, columns][:, ::flip].copy()
-        return fill_sketch(torch.from_numpy(found).expand(len(numbers), -1, -1), torch.tensor(numbers) - key)
+            return torch.zeros(count, 1, height // CELL, width // CELL)
+        ages = torch.arange(count) + int(random.integers(SKETCH_AGES))
+        return fill_sketch(torch.from_numpy(edges(frames[0])).expand(count, -1, -1), ages)

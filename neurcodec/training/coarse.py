@@ -20,8 +20,8 @@ from neurcodec.coarse.codec import latent_worth, motion_weight, quantise, to_lum
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.motion import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
-from neurcodec.training.generator import to_tensor
 from neurcodec.training.loop import Schedule, Trainer
+from neurcodec.training.sampler import to_tensor
 
 CUTS = (0, 1, 3, 8, 16, 32, 64, 128)
 """Coded channels per class."""

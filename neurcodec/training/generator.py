@@ -9,28 +9,22 @@ have a caption or a sketch (`training.captions`), so that the generator works wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import NOISE_TILE, scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator, spread_texture
-from neurcodec.generator.text import tokenize
-from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
+from neurcodec.generator.model import Generator
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.loop import Schedule, Trainer
+from neurcodec.training.sampler import PairSampler
 
-TEXTURE_ERROR = 4
-"""The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
 LPIPS_CELL = 32
 """Side of the cells, in pixels, whose LPIPS counts by itself: what is smooth counts beside what has texture."""
 LPIPS_SHIFTS = 4
@@ -47,7 +41,7 @@ LPIPS_FLOOR = 0.01
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """Settings of the stage. size: crop side in pixels (a multiple of 16). batch: clips per step.
+    """Settings of the stage. size: crop side in pixels (a multiple of 16, at least 80). batch: clips per step.
 
     native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile (about a
     fifth faster on the CPU; it needs a C++ compiler). captions, sketches, textures: share of the clips with theirs.
@@ -70,123 +64,6 @@ class GeneratorConfig:
     minutes: float = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """N = clips * frames pictures (N, 3, size, size) in 0..1 and what the decoder knows about them.
-
-    features: the codec's feature buffer (N, C, size/8, size/8), zero for base frames.
-    """
-
-    source: Tensor
-    coarse: Tensor
-    features: Tensor
-    condition: Condition
-
-
-class PairSampler:
-    """Random aligned crops of base pairs (`training.pairs`) and native pairs (`training.native`), mirrored and turned.
-
-    folders: each with its share of the draws; in it, clips are drawn by their number of frames up to 12.
-    """
-
-    def __init__(
-        self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, textures: float, seed: int
-    ) -> None:
-        self.random = np.random.default_rng(seed)
-        self.feature_channels, self.side, self.textures = feature_channels, side, textures
-        self.known_textures: dict[Path, tuple[int, Tensor]] = {}
-        self.entries = []
-        weights = []
-        for folder, part in folders.items():
-            entries = [entry for entry in json.loads((folder / "index.json").read_text()) if entry["bases"]]
-            self.entries += [(folder, entry) for entry in entries]
-            share = np.array([min(entry["frames"], 12) for entry in entries], dtype=np.float64)
-            weights.append(share * part / share.sum())
-        joined = np.concatenate(weights)
-        self.weights = joined / joined.sum()
-
-    def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
-        """Draw a batch; a clip shorter than `frames` is held on its last frame."""
-        sources, coarse, features, conditions = [], [], [], []
-        captions, sketches, textures, maps = [], [], [], []
-        for pick in self.random.choice(len(self.entries), clips, p=self.weights):
-            folder, entry = self.entries[pick]
-            base = entry["bases"][self.random.integers(len(entry["bases"]))]
-            start = self.random.integers(max(1, entry["frames"] - frames + 1))
-            numbers = [min(start + i, entry["frames"] - 1) for i in range(frames)]
-            top, left = (int(self.random.integers((entry[side] - size) // 16 + 1)) * 16 for side in ("height", "width"))
-            flip = -1 if self.random.integers(2) else 1
-            at = (slice(top, top + size), slice(left, left + size))
-            source = np.load(folder / entry["file"], mmap_mode="r")
-            degraded = np.load(folder / base["file"], mmap_mode="r")
-            captions.append(self.side.caption(self.random, entry["file"]))
-            index, levels = self.texture(folder / entry["file"])
-            cells = levels[top // 8 : (top + size) // 8, left // 8 : (left + size) // 8]
-            textures += [index] * frames
-            maps += [cells if flip > 0 else cells.flip(1)] * frames
-            sketches.append(self.side.sketch(self.random, source, numbers, at, flip))
-            for number in numbers:
-                shown = upscaled(degraded[number], entry["height"], entry["width"])
-                sources.append(source[number][at][:, ::flip])
-                coarse.append(shown[at][:, ::flip])
-                features.append(self.feature_crop(folder, base, number, at)[:, :, ::flip])
-                kind = base["kinds"][number] if "kinds" in base else FrameKind.BASE
-                conditions.append((kind, base.get("quality", 63 - base.get("crf", 0)), base["scale"]))
-        kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*conditions, strict=True))
-        turns = self.random.integers(4, size=clips) * self.random.integers(2, size=clips)
-
-        def turned(pictures: Tensor) -> Tensor:
-            parts = zip(pictures.split(frames), turns.tolist(), strict=True)
-            return torch.cat([torch.rot90(part, turn, (2, 3)) for part, turn in parts]).to(device)
-
-        return Batch(
-            turned(to_tensor(np.stack(sources), device)).contiguous(memory_format=torch.channels_last),
-            turned(to_tensor(np.stack(coarse), device)).contiguous(memory_format=torch.channels_last),
-            turned(torch.from_numpy(np.stack(features).astype(np.float32))),
-            Condition(
-                kinds,
-                quality.float(),
-                scale.float(),
-                tokenize(captions).to(device),
-                turned(torch.cat(sketches)),
-                torch.tensor(textures, dtype=torch.float32, device=device),
-                turned(torch.stack(maps)[:, None]),
-            ),
-        )
-
-    def texture(self, file: Path) -> tuple[int, Tensor]:
-        """The texture index and the spread texture map of a source; zeros for the share of clips that go without."""
-        if file not in self.known_textures:
-            found = detail(np.load(file, mmap_mode="r"))
-            levels = spread_texture(torch.from_numpy(texture_map(cell_levels(found))))
-            self.known_textures[file] = texture_index(found), levels
-        index, levels = self.known_textures[file]
-        if self.random.random() >= self.textures:
-            return 0, torch.zeros_like(levels)
-        told = index + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1)
-        return int(np.clip(told, 1, 63)), levels
-
-    def feature_crop(self, folder: Path, base: dict[str, Any], number: int, at: tuple[slice, slice]) -> np.ndarray:
-        """The feature buffer (C, h/8, w/8) under a crop."""
-        rows, columns = (slice(side.start // 8, side.stop // 8) for side in at)
-        if "features" not in base:
-            return np.zeros((self.feature_channels, rows.stop - rows.start, columns.stop - columns.start), np.float16)
-        return np.asarray(np.load(folder / base["features"], mmap_mode="r")[number, :, rows, columns])
-
-
-def upscaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A base frame (h, w, 3) at its source's size; a larger coarse frame is left for the crop."""
-    if frame.shape[0] >= height and frame.shape[1] >= width:
-        return frame
-    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC))
-
-
-def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 (N, H, W, 3) to channels-last float32 (N, 3, H, W) in 0..1."""
-    tensor = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
-    return tensor.contiguous(memory_format=torch.channels_last)
-
-
 LUMA = (0.299, 0.587, 0.114)
 """BT.601, as swscale converts untagged video of standard definition; BT.709 differs by less than the rounding."""
 
@@ -202,12 +79,11 @@ def subsampled(pictures: Tensor) -> Tensor:
     return luma + F.interpolate(chroma, scale_factor=2, mode="bicubic")
 
 
-def power(pictures: Tensor) -> Tensor:
-    """Local power spectra of the luma of pictures (N, 3, H, W): (N, frequencies, h, w), means over 40x40 pixels."""
-    luma = (pictures * pictures.new_tensor(LUMA)[:, None, None]).sum(1)
-    hann = torch.hann_window(SPECTRUM_WINDOW, periodic=False, device=luma.device)
+def power(planes: Tensor) -> Tensor:
+    """Local power spectra of planes (N, H, W): (N, frequencies, h, w), means over 40x40 samples."""
+    hann = torch.hann_window(SPECTRUM_WINDOW, periodic=False, device=planes.device)
     window = torch.outer(hann, hann)
-    parts = luma.unfold(1, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2).unfold(2, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2)
+    parts = planes.unfold(1, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2).unfold(2, SPECTRUM_WINDOW, SPECTRUM_WINDOW // 2)
     parts = (parts - parts.mean((-1, -2), keepdim=True)) * window
     spectra = torch.view_as_real(torch.fft.rfft2(parts)).square().sum(-1) / window.square().sum()
     return F.avg_pool2d(spectra.permute(0, 3, 4, 1, 2).flatten(1, 2), 4, 2)
@@ -216,11 +92,19 @@ def power(pictures: Tensor) -> Tensor:
 def surplus(pictures: Tensor, source: Tensor) -> Tensor:
     """How much power pictures (N, 3, H, W) have at frequencies where the source has little: the patterns in them.
 
-    LPIPS takes a regular pattern for texture. Mean square of the logarithm of the ratio, as far as it is above
-    SPECTRUM_MARGIN.
+    LPIPS takes a regular pattern for texture, and coloured grain too. Mean square of the logarithm of the ratio, as far
+    as it is above SPECTRUM_MARGIN, of the luma and of the colour differences at half size.
     """
-    ratio = torch.log((power(pictures) + SPECTRUM_FLOOR) / (power(source) + SPECTRUM_FLOOR))
-    return F.relu(ratio - SPECTRUM_MARGIN).square().mean()
+
+    def planes(rgb: Tensor) -> tuple[Tensor, Tensor]:
+        luma = (rgb * rgb.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+        return luma[:, 0], F.avg_pool2d(rgb[:, ::2] - luma, 2).flatten(0, 1)
+
+    total = pictures.new_zeros(())
+    for shown, wanted in zip(planes(pictures), planes(source), strict=True):
+        ratio = torch.log((power(shown) + SPECTRUM_FLOOR) / (power(wanted) + SPECTRUM_FLOOR))
+        total = total + F.relu(ratio - SPECTRUM_MARGIN).square().mean()
+    return total
 
 
 def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
@@ -266,14 +150,16 @@ class GeneratorStage:
             noisy = self.terminal_noise().to(self.device).repeat_interleave(config.frames, 0)
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
-            x0 = x0.float()
-            local = self.lpips(*shifted(self.noise, subsampled(x0), batch.source), config.size // LPIPS_CELL)
+        x0 = x0.float()
+        seen = subsampled(x0)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            local = self.lpips(*shifted(self.noise, seen, batch.source), config.size // LPIPS_CELL)
         lpips = local.mean((1, 2))
         l1 = (x0 - batch.source).abs().mean()
         with torch.no_grad():
             psnr = -10 * torch.log10((x0 - batch.source).square().mean((1, 2, 3)) + 1e-6).mean()
         relative = torch.log(lpips + LPIPS_FLOOR).mean() + torch.log(local + LPIPS_FLOOR).mean()
-        pattern = surplus(x0, batch.source)
+        pattern = surplus(seen, batch.source)
         value = 2 * l1 + config.lpips_weight / 2 * relative + config.spectrum_weight * pattern
         terms = {"l1": l1.detach(), "lpips": lpips.detach().mean(), "psnr": psnr, "surplus": pattern.detach()}
         return value, {name: float(term) for name, term in terms.items()}
