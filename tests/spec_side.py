@@ -57,15 +57,15 @@ def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
     return levels
 
 
-def group_levels(gap: list[list[int]], pictures: NDArray[np.float64]) -> list[list[float]]:
-    """The levels of a group's coarse pictures, RGB 0..1 (T, H, W, 3), with the rows of substream 9."""
-    luma = 255 * (0.299 * pictures[..., 0] + 0.587 * pictures[..., 1] + 0.114 * pictures[..., 2])
-    mirrored = np.pad(luma, ((0, 0), (1, 1), (1, 1)), mode="reflect")
-    height, width = luma.shape[1:]
+def frame_levels(gap: list[list[int]], picture: NDArray[np.float64]) -> list[list[float]]:
+    """The levels of a frame whose coarse picture is RGB 0..1 (H, W, 3), with the rows of substream 9."""
+    luma = 255 * (0.299 * picture[..., 0] + 0.587 * picture[..., 1] + 0.114 * picture[..., 2])
+    mirrored = np.pad(luma, 1, mode="reflect")
+    height, width = luma.shape
     total = -4 * luma
     for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        total = total + mirrored[:, y : y + height, x : x + width]
-    detail = np.abs(total).mean(0)
+        total = total + mirrored[y : y + height, x : x + width]
+    detail = np.abs(total)
     return [
         [
             min(15.0, max(0.0, 2 * np.log2(1 + detail[32 * y : 32 * y + 32, 32 * x : 32 * x + 32].mean()) + value - 6))

@@ -74,12 +74,11 @@ def fill_sketch(edges: Tensor, age: Tensor) -> Tensor:
 
 
 def spread_texture(levels: Tensor) -> Tensor:
-    """Texture levels (h, w), at an eighth of the picture's size: float32 (4 h, 4 w), 1/16..1, bilinear.
+    """Texture levels (N, 1, h, w), at an eighth of the picture's size: float32 (N, 1, 4 h, 4 w), 1/16..1, bilinear.
 
-    0 is no map at all.
+    0 is no level at all.
     """
-    known = (levels[None, None].float() + 1) / LEVELS
-    return F.interpolate(known, scale_factor=CELL // 8, mode="bilinear")[0, 0]
+    return F.interpolate((levels.float() + 1) / LEVELS, scale_factor=CELL // 8, mode="bilinear")
 
 
 def zero(module: nn.Module) -> nn.Module:

@@ -136,14 +136,13 @@ def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Ten
 
 
 def coarse_levels(group: list[CoarseFrame], height: int, width: int) -> Tensor:
-    """The texture levels of a group's coarse pictures, (ceil(height / 32), ceil(width / 32)) (spec section 7.2)."""
+    """The texture levels of each coarse picture, (N, 1, ceil(height / 32), ceil(width / 32)) (spec section 7.2)."""
     pictures = torch.cat([frame.picture for frame in group])[:, :, :height, :width]
     luma = 255 * (pictures * pictures.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     around = F.pad(luma, (1, 1, 1, 1), mode="reflect")
     rows = around[:, :, :-2, 1:-1] + around[:, :, 2:, 1:-1]
     columns = around[:, :, 1:-1, :-2] + around[:, :, 1:-1, 2:]
-    detail = (rows + columns - 4 * luma).abs().mean(0)
-    return 2 * torch.log2(1 + F.avg_pool2d(detail, CELL, ceil_mode=True)[0])
+    return 2 * torch.log2(1 + F.avg_pool2d((rows + columns - 4 * luma).abs(), CELL, ceil_mode=True))
 
 
 def spread(hints: Hints, group: list[CoarseFrame], height: int, width: int) -> Tensor | None:
@@ -153,8 +152,7 @@ def spread(hints: Hints, group: list[CoarseFrame], height: int, width: int) -> T
         gap = torch.from_numpy(hints.texture_gap).to(picture.device) - NO_GAP
         levels = (coarse_levels(group, height, width) + gap).clamp(0, LEVELS - 1)
     elif hints.texture_map is not None:
-        levels = torch.from_numpy(hints.texture_map).to(picture.device)
+        levels = torch.from_numpy(hints.texture_map).to(picture.device).expand(len(group), 1, -1, -1)
     else:
         return None
-    rows, columns = picture.shape[2] // 8, picture.shape[3] // 8
-    return spread_texture(levels)[:rows, :columns].expand(len(group), 1, -1, -1)
+    return spread_texture(levels)[:, :, : picture.shape[2] // 8, : picture.shape[3] // 8]

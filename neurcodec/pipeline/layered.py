@@ -142,7 +142,7 @@ class LayeredCodec(NativeCodec):
         gaps = []
         for start in range(0, count, GAP_EVERY):
             wanted = cell_levels(detail(rgb[start : start + GROUP], 1))
-            gaps.append(wanted - coarse_levels(group(start), height, width).cpu().numpy())
+            gaps.append(wanted - coarse_levels(group(start), height, width)[:, 0].mean(0).cpu().numpy())
         gap: npt.NDArray[np.float64] = NO_GAP + np.mean(gaps, 0)
         if self._generator is not None and self.settings.preset != "fast":
             groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))

@@ -187,7 +187,7 @@ class PairSampler:
             self.side.caption(self.random, entry["file"]),
             self.side.sketch(self.random, changed),
             texture,
-            levels.expand(frames, 1, -1, -1),
+            levels.expand(frames, -1, -1, -1),
         )
 
     def texture(self, file: Path, crop: Frames, changed: Frames) -> tuple[int, Tensor]:
@@ -195,7 +195,8 @@ class PairSampler:
         texture map of the crop; zeros for the share of clips that go without."""
         found = detail(changed, 1)
         cells = changed.shape[1] // 8
-        levels = spread_texture(torch.from_numpy(texture_map(cell_levels(found))))[:cells, :cells]
+        levels = torch.from_numpy(texture_map(cell_levels(found)))[None, None]
+        levels = spread_texture(levels)[:, :, :cells, :cells]
         if self.random.random() >= self.textures:
             return 0, torch.zeros_like(levels)
         if file not in self.known_textures:
