@@ -149,7 +149,7 @@ def test_a_clip_and_its_base_are_changed_alike(tmp_path: Path) -> None:
         levels = batch.condition.texture_map
         assert levels is not None and levels.shape == (6, 1, 20, 20)
         flat = cell_levels(detail(first[None], 1)).mean()
-        assert float(levels[0].mean()) * 16 - 1 == pytest.approx(min(15, flat), abs=1)
+        assert float(levels[0].mean()) * 16 - 1 == pytest.approx(min(15, flat), abs=1.5)
     assert min(scales) < 1 < max(scales) and 1 in scales
 
 

@@ -14,7 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurcodec.generator.model import Condition, FrameKind, spread_texture
+from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.container import FrameType
+from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.texture import NO_GAP
+from neurcodec.generator.model import Condition, FrameKind
+from neurcodec.generator.restore import coarse_levels, spread
 from neurcodec.generator.text import tokenize
 from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
@@ -23,6 +28,8 @@ Frames = NDArray[np.uint8]
 
 TEXTURE_ERROR = 4
 """The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
+GAP_ERROR = 1
+"""And a texture gap in every cell: what moves is not where the mean over a chunk has it."""
 UNCHANGED = 0.5
 """Share of the draws that stay as they are; the others are one `Change` each."""
 SIDES = (2 / 3, 3 / 2)
@@ -171,10 +178,14 @@ class PairSampler:
         crop = np.stack([source[number][at] for number in numbers])
         shown = np.stack([upscaled(degraded[number], entry["height"], entry["width"])[at] for number in numbers])
         changed = change.apply(crop, size)
-        texture, levels = self.texture(folder / entry["file"], crop, changed)
+        coarse = change.apply(shown, size)
+        texture, levels = 0, torch.zeros(frames, 1, size // 8, size // 8)
+        if self.random.random() < self.textures:
+            texture = self.texture(folder / entry["file"], crop, changed)
+            levels = self.levels(changed, coarse, "features" not in base)
         return Clip(
             changed,
-            change.apply(shown, size),
+            coarse,
             self.features(folder, base, numbers, top, left, size),
             [
                 (
@@ -187,22 +198,32 @@ class PairSampler:
             self.side.caption(self.random, entry["file"]),
             self.side.sketch(self.random, changed),
             texture,
-            levels.expand(frames, -1, -1, -1),
+            levels,
         )
 
-    def texture(self, file: Path, crop: Frames, changed: Frames) -> tuple[int, Tensor]:
-        """The texture index of a source, moved by what a change does to a crop of it (T, h, w, 3), and the spread
-        texture map of the crop; zeros for the share of clips that go without."""
-        found = detail(changed, 1)
-        cells = changed.shape[1] // 8
-        levels = torch.from_numpy(texture_map(cell_levels(found)))[None, None]
-        levels = spread_texture(levels)[:, :, :cells, :cells]
-        if self.random.random() >= self.textures:
-            return 0, torch.zeros_like(levels)
+    def texture(self, file: Path, crop: Frames, changed: Frames) -> int:
+        """The texture index of a source, moved by what a change does to a crop of it (T, h, w, 3), and by an error."""
         if file not in self.known_textures:
             self.known_textures[file] = texture_index(detail(np.load(file, mmap_mode="r")))
-        told = self.known_textures[file] + texture_index(found) - texture_index(detail(crop, 1))
-        return int(np.clip(told + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1), 1, 63)), levels
+        told = self.known_textures[file] + texture_index(detail(changed, 1)) - texture_index(detail(crop, 1))
+        return int(np.clip(told + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1), 1, 63))
+
+    def levels(self, source: Frames, coarse: Frames, gap: bool) -> Tensor:
+        """What the decoder makes of the texture map of a source (T, h, w, 3), or of its gap, which is off by up to
+        GAP_ERROR in every cell: (T, 1, h/8, w/8)."""
+        empty = torch.zeros(0)
+        group = [CoarseFrame(FrameType.I, picture[None], empty) for picture in to_tensor(coarse, torch.device("cpu"))]
+        size = source.shape[1:3]
+        wanted = cell_levels(detail(source, 1))
+        if gap:
+            missed = wanted - coarse_levels(group, *size)[:, 0].mean(0).numpy()
+            error = self.random.integers(-GAP_ERROR, GAP_ERROR + 1, missed.shape)
+            hints = Hints(texture_gap=texture_map(NO_GAP + missed + error))
+        else:
+            hints = Hints(texture_map=texture_map(wanted))
+        levels = spread(hints, group, *size)
+        assert levels is not None
+        return levels
 
     def features(
         self, folder: Path, base: dict[str, Any], numbers: list[int], top: int, left: int, size: int
