@@ -86,10 +86,10 @@ def measure(clip: Clip, plain: EncodeOptions, caption: str, network: LPIPS) -> l
     pictures = [frames for _, frames in versions.values()]
     return [
         Row(
-            clip.name, plain.quality, name, size, clips.bits_per_pixel(size, clip), lpips, tlp,
-            scoring.psnr(clip.frames, frames),
+            clip.name, plain.quality, name, size, clips.bits_per_pixel(size, clip),
+            found["lpips"], found["tlp"], scoring.psnr(clip.frames, frames),
         )
-        for (name, (size, frames)), (lpips, tlp) in zip(
+        for (name, (size, frames)), found in zip(
             versions.items(), scoring.perceptual(network, clip.frames, pictures), strict=True
         )
     ]  # fmt: skip
