@@ -5,7 +5,8 @@ Needs no network, and of the package's dependencies only those of the core. Prin
 says WRONG. Exactness: the vectors' digests; files encoded on the CPU decode on the device and the other way round, in
 both profiles at three qualities (a decoder checks every chunk's digest). Pixels: the device in its own precision
 against the CPU in float32, at most 1.0 of 255 in root mean square (bitstream_spec.md, section 8.4). Speed: whole jobs,
-and the generator alone against the card's measured bfloat16 peak and the arithmetic that scripts/flops.py counts.
+and the generator alone, as it is and compiled, against the least time that scripts/flops.py counts at the card's
+measured peaks of arithmetic and memory; how often a decoder makes the host wait for the card where nothing should.
 Memory at 1920x1080 for a short and a longer video. `--clips DIR` adds clips of your own; `--quick` takes small
 pictures, for a test of the script.
 """
@@ -15,11 +16,15 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import sys
 import tempfile
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -46,11 +51,12 @@ Row = tuple[str, str, bool | None]
 """What was looked at, what came out, and whether it is right (None: a figure only)."""
 
 
-def clip(path: Path, source: Path, size: tuple[int, int], frames: int) -> Path:
+def clip(path: Path, source: Path, size: tuple[int, int] | None, frames: int) -> Path:
     """`frames` frames of a source, scaled to a size, forwards and backwards again and again."""
     with av.open(str(source)) as file:
-        shots = [frame.to_ndarray(format="rgb24") for _, frame in zip(range(60), file.decode(video=0), strict=False)]
-    scaled = [cv2.resize(shot, size, interpolation=cv2.INTER_AREA) for shot in shots[:frames]]
+        shots = [frame.to_ndarray(format="rgb24") for frame in islice(file.decode(video=0), frames)]
+    size = size or (shots[0].shape[1], shots[0].shape[0])
+    scaled = [cv2.resize(shot, size, interpolation=cv2.INTER_AREA) for shot in shots]
     loop = [*scaled, *scaled[-2:0:-1]]
     with av.open(str(path), "w") as out:
         stream: Any = out.add_stream("ffv1", rate=30)
@@ -83,11 +89,12 @@ class Bench:
             model=self.model, device=device, overwrite=True, threads=self.threads))  # fmt: skip
         return target
 
-    def pictures(self, source: Path, device: str) -> list[Any]:
+    def pictures(self, source: Path, device: str, compile: bool = False) -> list[Any]:
         """The frames of a file, uint8, decoded on a device."""
         from neurcodec.pipeline.video import Video
 
-        with Video(source, DecodeOptions(model=self.model, device=device, threads=self.threads)) as video:
+        options = DecodeOptions(model=self.model, device=device, threads=self.threads, compile=compile)
+        with Video(source, options) as video:
             return [frame.rgb for frame in video]
 
 
@@ -121,11 +128,11 @@ def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
 
 def pixels(bench: Bench, sources: list[Path]) -> Iterator[Row]:
     """The pixel plane: the device in its precision against the CPU in float32."""
-    for profile in Profile:
+    for profile, compile in ((Profile.NATIVE, False), (Profile.LAYERED, False), (Profile.LAYERED, True)):
         peak, worst, total, count = 0, 0.0, 0.0, 0
         for source in sources:
             coded = bench.encode(source, "cpu", profile=profile, quality=30)
-            got = bench.pictures(coded, bench.device)
+            got = bench.pictures(coded, bench.device, compile)
             with mock.patch("neurcodec.generator.restore.working_type", lambda device: torch.float32):
                 reference = bench.pictures(coded, "cpu")
             for one, other in zip(got, reference, strict=True):
@@ -134,7 +141,8 @@ def pixels(bench: Bench, sources: list[Path]) -> Iterator[Row]:
                 squares = float((difference.astype(np.float64) ** 2).mean())
                 worst, total, count = max(worst, squares**0.5), total + squares, count + 1
         figures = f"peak {peak}, RMSE {(total / count) ** 0.5:.3f}, of the worst frame {worst:.3f} ({count} frames)"
-        yield f"{profile.name.lower()}: {bench.device} against cpu float32", figures, worst <= TOLERANCE
+        name = f"{profile.name.lower()}{', compiled' if compile else ''}: {bench.device} against cpu float32"
+        yield name, figures, worst <= TOLERANCE
 
 
 def timed(job: Callable[[], object], device: str) -> float:
@@ -150,48 +158,74 @@ def speed(bench: Bench, source: Path, size: tuple[int, int], frames: int) -> Ite
     """Whole jobs after a warm-up, and the generator against the peak."""
     place = f"{size[0]}x{size[1]}"
     for profile in Profile:
+        name = f"{place}, {profile.name.lower()}"
         coded = bench.encode(source, bench.device, profile=profile, quality=30)
         bench.decode(coded, bench.device)
         seconds = timed(lambda profile=profile: bench.encode(  # type: ignore[misc]
             source, bench.device, profile=profile, quality=30), bench.device)  # fmt: skip
-        yield f"encode {place}, {profile.name.lower()}", f"{frames / seconds:.1f} frames/s", None
+        yield f"encode {name}", f"{frames / seconds:.1f} frames/s", None
         seconds = timed(lambda coded=coded: bench.decode(coded, bench.device), bench.device)  # type: ignore[misc]
-        yield f"decode {place}, {profile.name.lower()}, libx264", f"{frames / seconds:.1f} frames/s", None
-        seconds = timed(lambda coded=coded: bench.pictures(coded, bench.device), bench.device)  # type: ignore[misc]
-        yield f"decode {place}, {profile.name.lower()}, frames only", f"{frames / seconds:.1f} frames/s", None
+        yield f"decode {name}, libx264", f"{frames / seconds:.1f} frames/s", None
+        for compile in (False, True):
+            bench.pictures(coded, bench.device, compile)
+            seconds = timed(lambda coded=coded, compile=compile: bench.pictures(  # type: ignore[misc]
+                coded, bench.device, compile), bench.device)  # fmt: skip
+            yield f"decode {name}, frames only{', compiled' * compile}", f"{frames / seconds:.1f} frames/s", None
+        if bench.device.startswith("cuda"):
+            yield f"decode {name}, waits for the card", waits(bench, coded), None
     yield from generator_speed(bench, size)
 
 
+def waits(bench: Bench, coded: Path) -> str:
+    """How often the host waited for the card where a copy or a read made it; the copies of pictures are not counted."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            count = len(bench.pictures(coded, bench.device))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    lines = Counter(f"{Path(item.filename).name}:{item.lineno}" for item in seen if "synchroniz" in str(item.message))
+    return f"{lines.total()} in {count} frames {dict(lines.most_common(3)) or ''}"
+
+
 def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
-    """The generator alone on groups of four, and what share of the arithmetic peak that is."""
+    """The generator alone on groups of four, and what share of the card's peaks that is."""
     from neurcodec.coarse.codec import CoarseFrame
-    from neurcodec.generator.model import Generator
+    from neurcodec.entropy.hints import Hints
+    from neurcodec.generator.model import FrameKind, Generator
     from neurcodec.generator.restore import restore, working_type
     from neurcodec.pipeline.device import choose
     from neurcodec.pipeline.native import load_network
 
     device, folder = choose(bench.device), models.find(bench.model).folder / "generator"
-    network = load_network(Generator, folder, device)
     rows, columns = -(-size[1] // 16) * 16, -(-size[0] // 16) * 16
-    features = int(network.config.feature_channels)
-    frame = CoarseFrame(FrameType.P, torch.rand(1, 3, rows, columns, device=device),
-                        torch.zeros(1, features, rows // 8, columns // 8, device=device))  # fmt: skip
-    count = (16 if device.type == "cuda" else 1) * GROUP
-
-    def job() -> None:
-        for _ in restore(network, [frame] * count, 30, size[1], size[0]):
-            pass
-
-    job()
-    seconds = timed(job, bench.device) / count
+    count = (16 if device.type == "cuda" else 2) * GROUP
+    gap = np.full((-(-size[1] // 32), -(-size[0] // 32)), 4)
+    hints = Hints(texture=20, texture_gap=gap)
     side = 8192 if device.type == "cuda" else 1024
     matrix = torch.randn(side, side, device=device, dtype=working_type(device))
-    timed(lambda: matrix @ matrix, bench.device)
-    peak = 2 * side**3 / min(timed(lambda: matrix @ matrix, bench.device) for _ in range(10))
-    flop, _ = generator_cost(folder, *size)
-    yield "matrix product, working type", f"{peak / 1e12:.2f} TFLOP/s", None
-    share = f"{flop / seconds / peak:.0%} of that ({flop / 1e9:.1f} GFLOP a frame)"
-    yield f"generator {size[0]}x{size[1]}", f"{1 / seconds:.1f} frames/s, {share}", None
+    flops = 2 * side**3 / min(timed(lambda: matrix @ matrix, bench.device) for _ in range(10))
+    block = torch.empty(1 << (30 if device.type == "cuda" else 27), dtype=torch.uint8, device=device)
+    bandwidth = 2 * len(block) / min(timed(block.clone, bench.device) for _ in range(10))
+    yield "peaks", f"{flops / 1e12:.2f} TFLOP/s in the working type, {bandwidth / 1e12:.3f} TB/s", None
+    least = generator_cost(folder, *size).seconds(flops, bandwidth) / GROUP
+    for compile in (False, True):
+        network = load_network(Generator, folder, device)
+        if compile:
+            network.compile(dynamic=False, mode="reduce-overhead")
+        features = int(network.config.feature_channels)
+        frame = CoarseFrame(FrameType.P, torch.rand(1, 3, rows, columns, device=device),
+                            torch.zeros(1, features, rows // 8, columns // 8, device=device))  # fmt: skip
+
+        def job(network: Generator = network, frame: CoarseFrame = frame) -> None:
+            for _ in restore(network, [frame] * count, 30, size[1], size[0], [FrameKind.BASE] * count, 1.0, hints):
+                pass
+
+        job()
+        seconds = min(timed(job, bench.device) for _ in range(3)) / count
+        figures = f"{1 / seconds:.1f} frames/s, {least / seconds:.0%} of the peaks"
+        yield f"generator {size[0]}x{size[1]}{', compiled' * compile}", figures, None
 
 
 def memory(bench: Bench, source: Path, size: tuple[int, int], frames: int) -> Iterator[Row]:
@@ -215,7 +249,8 @@ def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     source = ROOT / "examples" / "flight.mp4"
     small, large, full = ((96, 80), (96, 80), (96, 80)) if options.quick else ((640, 360), (1280, 720), (1920, 1080))
     sources = [clip(bench.folder / "flight.mkv", source, small, options.frames)]
-    sources += sorted(options.clips.glob("*.mp4")) if options.clips else []
+    for path in sorted(options.clips.glob("*.mp4")) if options.clips else []:
+        sources.append(clip(bench.folder / f"{path.stem}.mkv", path, None, options.frames))
     yield from exactness(bench, sources)
     yield from pixels(bench, sources)
     if not options.no_speed:
@@ -231,12 +266,13 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", default="default", help="name or folder")
     parser.add_argument("--clips", type=Path, help="folder of .mp4 clips for exactness and pixels")
-    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--frames", type=int, default=24, help="of each clip; ten times as many for speed")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
     options = parser.parse_args()
     wrong = False
+    logging.getLogger("neurcodec").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ncodec-gpu-") as folder:
         bench = Bench(options.device, options.model, Path(folder), options.threads)
         for name, found, right in checks(bench, options):

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -16,8 +17,9 @@ from conftest import ENVIRONMENT, scene, write_clip
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.container import FrameType, Profile, Reader
+from neurcodec.errors import DeviceError
 from neurcodec.generator.model import Generator
-from neurcodec.generator.restore import restore
+from neurcodec.generator.restore import noise_on, restore
 from neurcodec.pipeline import latents, models
 from neurcodec.pipeline.device import choose
 from neurcodec.pipeline.encoder import encode_file
@@ -71,6 +73,50 @@ def test_files_of_one_device_decode_on_the_other(
             assert ((here.astype(float) - there) ** 2).mean() ** 0.5 <= TOLERANCE
 
 
+@DEVICES
+def test_a_compiled_generator_makes_the_same_pictures(
+    device: str, tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of full groups and of the part of one at the end, which it leaves to the generator that is not compiled."""
+    source, coded = write_clip(tmp_path / "in.mkv", scene(10, (96, 80))), tmp_path / "out.nvc"
+    encode_file(source, coded, EncodeOptions(model=str(tiny_model), device="cpu", threads=1))
+    options = DecodeOptions(model=str(tiny_model), device=device, threads=1)
+    with Video(coded, options) as video, Video(coded, replace(options, compile=True)) as compiled:
+        pairs = list(zip((frame.rgb for frame in video), (frame.rgb for frame in compiled), strict=True))
+    assert len(pairs) == 10
+    for one, other in pairs:
+        assert ((one.astype(float) - other) ** 2).mean() ** 0.5 <= TOLERANCE
+    assert not any(capfd.readouterr())
+
+
+def test_compiling_without_a_compiler_is_one_line(tiny_model: Path, tmp_path: Path) -> None:
+    source, coded = write_clip(tmp_path / "in.mkv", scene(5, (96, 80))), tmp_path / "out.nvc"
+    encode_file(source, coded, EncodeOptions(model=str(tiny_model), device="cpu", threads=1))
+    command = [sys.executable, "-m", "neurcodec", "decode", coded, tmp_path / "out.mkv", "--model", tiny_model,
+               "--device", "cpu", "--compile"]  # fmt: skip
+    nothing = {"PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    run = subprocess.run(command, env=ENVIRONMENT | nothing, capture_output=True, text=True, timeout=280, check=False)
+    assert run.returncode == DeviceError.exit_code
+    assert run.stderr.splitlines()[-1].startswith("ncodec: error: cpu: --compile needs a C++ compiler (g++)")
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_memory_that_runs_out_is_one_line(profile: Profile, tiny_model: Path, tmp_path: Path) -> None:
+    source, coded = write_clip(tmp_path / "in.mkv", scene(5, (96, 80))), tmp_path / "out.nvc"
+    options = EncodeOptions(profile=profile, model=str(tiny_model), device="cpu", threads=1)
+    encode_file(source, coded, options)
+    with mock.patch("neurcodec.generator.restore.terminal_noise", lambda *size: torch.empty(1 << 60)):
+        noise_on.cache_clear()
+        with pytest.raises(DeviceError, match="cpu: not enough memory"):
+            decoded(coded, "cpu", tiny_model)
+        if profile is Profile.LAYERED:  # whose encoder looks at what the generator makes
+            with pytest.raises(DeviceError, match="cpu: not enough memory"):
+                encode_file(source, coded, replace(options, overwrite=True))
+            assert verify_file(coded, model=str(tiny_model)).frames == 5
+
+
 def random_frames(device: torch.device, features: int, count: int) -> list[CoarseFrame]:
     """Smooth pictures of 60x36, padded, on a device."""
     generator = torch.Generator().manual_seed(1)
@@ -107,4 +153,4 @@ def test_the_script_runs_on_a_cpu(tiny_model: Path) -> None:
     run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     verdicts = [line.split()[-1] for line in run.stdout.splitlines()[1:]]
-    assert verdicts == ["ok"] * 6
+    assert verdicts == ["ok"] * 7

@@ -67,6 +67,7 @@ _DECODE = (
     click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]"),
     _common.no_limits,
     _common.device,
+    click.option("--compile", is_flag=True, help="Compile the generator: faster, for long videos (needs g++)."),
     _common.threads,
     _common.force,
 )
@@ -121,6 +122,6 @@ def decode_options(choices: dict[str, Any], container: str | None = None) -> Dec
     return DecodeOptions(
         diffusion=not choices["no_diffusion"], salvage=choices["salvage"], limits=not choices["no_limits"],
         span=_span.parse(choices["start"], choices["end"], choices["frames"]), format=container,
-        model=choices["model"], device=choices["device"], video_codec=choices["video_codec"], crf=choices["crf"],
-        overwrite=choices["force"], threads=choices["threads"],
+        model=choices["model"], device=choices["device"], compile=choices["compile"],
+        video_codec=choices["video_codec"], crf=choices["crf"], overwrite=choices["force"], threads=choices["threads"],
     )

@@ -13,7 +13,7 @@ _OPTIONS = {
         "output_dir", "suffix", "container", "video_codec", "crf", "no_audio", "salvage", "no_limits", "resume",
         "force",
     ),
-    "Running": ("jobs", "engine", "address", "gpus", "device", "threads", "as_json", "quiet", "verbose"),
+    "Running": ("jobs", "engine", "address", "gpus", "device", "compile", "threads", "as_json", "quiet", "verbose"),
 }  # fmt: skip
 _COMMANDS = {
     "Coding": ("encode", "decode", "batch"),

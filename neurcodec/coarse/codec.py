@@ -50,6 +50,12 @@ class CoarseFrame:
     features: Tensor
 
 
+def to_device(array: NDArray[np.generic] | Tensor, device: torch.device) -> Tensor:
+    """An array of the host on a device. To CUDA it is copied from pinned memory, and nobody waits for that."""
+    tensor = torch.as_tensor(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
 def cut_table(cuts: Sequence[int], channels: int) -> Tensor:
     """(classes, channels): 1 where a class codes the channel."""
     return (torch.arange(channels)[None] < torch.tensor(list(cuts))[:, None]).float()
@@ -96,7 +102,7 @@ def latent_worth(transform: Transform, quality: Tensor) -> Tensor:
 
 def to_picture(frame: NDArray[np.uint8], device: torch.device) -> Tensor:
     """uint8 (H, W, 3) to float32 (1, 3, H', W') in 0..1, padded by edge replication to multiples of 16."""
-    picture = torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 255
+    picture = to_device(frame, device).permute(2, 0, 1)[None].float() / 255
     height, width = picture.shape[2:]
     return F.pad(picture, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
 
@@ -116,13 +122,13 @@ class Backbone:
 
     def predict(self, motion: Field) -> tuple[Tensor, Tensor]:
         """Prediction and context of a P frame with vectors in quarter pixels."""
-        vectors = torch.from_numpy(motion / 4).float()[None].to(self.picture.device)
+        vectors = to_device(motion / 4, self.picture.device).float()[None]
         return overlapped(self.picture, vectors), warp_features(self.features, vectors)
 
     def decode(self, kind: FrameType, y: NDArray[np.int16], motion: Field | None, quality: int) -> None:
         """Rebuild a backbone frame from its integers and make it the reference."""
-        latents = torch.from_numpy(y.astype(np.float32))[None].to(self.picture.device)
-        level = torch.tensor([float(quality)], device=latents.device)
+        latents = to_device(y, self.picture.device).float()[None]
+        level = latents.new_full((1,), quality)
         if kind is FrameType.I:
             grey = latents.new_full((1, 3, y.shape[1] * BLOCK, y.shape[2] * BLOCK), 0.5)
             picture, self.features = self.model.intra.synthesise(latents, grey, None, level)
@@ -137,8 +143,8 @@ class Backbone:
 def blend_sparse(before: Tensor, after: Tensor, motion: NDArray[np.int64], share: float) -> Tensor:
     """The coarse picture of an S frame from its two backbones' pictures (1, 3, H, W)."""
     device = after.device
-    vectors = torch.from_numpy(motion[1:] / 4).float()[None].to(device)
-    mode = torch.from_numpy(motion[0]).to(device)
+    vectors = to_device(motion[1:] / 4, device).float()[None]
+    mode = to_device(motion[0], device)
     first = overlapped(before, vectors * share)
     second = overlapped(after, vectors * (share - 1))
     weight = (mode.float() / 2)[None, None].repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)
@@ -168,7 +174,7 @@ class ChunkEncoder:
             prediction = state.predict(self.motion)[0]
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
         y = transform.analyse(picture, prediction, quality)
-        bits = torch.from_numpy(weights).float().to(self.device) * (CHUNK_WEIGHT / DISTORTION_PER_BIT)
+        bits = to_device(weights, self.device).float() * (CHUNK_WEIGHT / DISTORTION_PER_BIT)
         classes, rounded = quantise(y, patience(quality) * bits[None, None], self.cuts)
         latents = rounded[0].cpu().numpy().astype(np.int16)
         state.decode(kind, latents, None if planes is None else self.motion, level)
@@ -229,7 +235,7 @@ def encode_chunk(
 def sparse_frame(before: CoarseFrame, after: CoarseFrame, motion: NDArray[np.int64], share: float) -> CoarseFrame:
     """The coarse S frame `share` of the way between two backbones, moved and blended from them."""
     picture = blend_sparse(before.picture, after.picture, motion, share)
-    vectors = torch.from_numpy(motion[1:] / 4).float()[None].to(picture.device)
+    vectors = to_device(motion[1:] / 4, picture.device).float()[None]
     near, moved = (before, share) if share <= 0.5 else (after, share - 1)
     return CoarseFrame(FrameType.S, picture, warp_features(near.features, vectors * moved))
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.coarse.codec import CoarseFrame, to_device
 from neurcodec.entropy.hints import NO_HINTS, Hints
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
 from neurcodec.generator.diffusion import scheduler, terminal_noise
@@ -65,14 +65,19 @@ def fetch(pictures: Tensor, height: int, width: int) -> Callable[[], NDArray[np.
 def refine(
     generator: Generator, group: list[CoarseFrame], condition: Condition, state: State | None
 ) -> tuple[Tensor, State]:
-    """One diffusion step over a group: pictures (N, 3, H, W) in about 0..1, and the diffusion buffer."""
+    """One diffusion step over a group: pictures (N, 3, H, W) in about 0..1, and the diffusion buffer.
+
+    A compiled generator is for full groups only: compiling it again for the rest of a chunk would not pay. On CUDA its
+    next call overwrites what it returned: of the buffer a copy is kept.
+    """
+    forward = generator if len(group) == GROUP else generator.forward
     coarse = torch.cat([frame.picture for frame in group])
     device = coarse.device
     noise = noise_on(device, *coarse.shape[2:]).expand_as(coarse)
     timestep = int(scheduler().timesteps[0])
     features = torch.cat([frame.features for frame in group])
     with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):
-        x0, state = generator(
+        x0, state = forward(
             coarse.contiguous(memory_format=torch.channels_last),
             noise,
             torch.full((len(group),), timestep, device=device),
@@ -82,7 +87,7 @@ def refine(
             state,
         )
     step = scheduler().step(x0.float() * 2 - 1, timestep, noise * scheduler().init_noise_sigma)
-    return (step.prev_sample + 1) / 2, state
+    return (step.prev_sample + 1) / 2, tuple(part.clone() for part in state)
 
 
 def restore(
@@ -109,10 +114,10 @@ def restore(
         device = group[0].picture.device
         names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
         condition = Condition(
-            torch.tensor([int(name) for name in names]).to(device, non_blocking=True),
+            to_device(np.array(names, dtype=np.int64), device),
             torch.full((len(group),), float(quality), device=device),
             torch.full((len(group),), float(scale), device=device),
-            tokenize([hints.caption]).to(device) if hints.caption else None,
+            to_device(tokenize([hints.caption]), device) if hints.caption else None,
             None if hints.sketch is None else held(hints.sketch, group, first),
             torch.full((len(group),), float(hints.texture), device=device) if hints.texture else None,
             spread(hints, group, height, width),
@@ -130,7 +135,7 @@ def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Ten
     """The sketch of a chunk forward-filled to a group whose first frame has this number: (N, 1, H/8, W/8)."""
     picture = group[0].picture
     ages = torch.arange(first, first + len(group), device=picture.device)
-    edges = torch.from_numpy(sketch).to(picture.device).expand(len(group), -1, -1)
+    edges = to_device(sketch, picture.device).expand(len(group), -1, -1)
     rows, columns = picture.shape[2] // 8 - sketch.shape[0], picture.shape[3] // 8 - sketch.shape[1]
     return F.pad(fill_sketch(edges, ages), (0, columns, 0, rows))
 
@@ -149,10 +154,10 @@ def spread(hints: Hints, group: list[CoarseFrame], height: int, width: int) -> T
     """The texture levels of a group's frames, as far as a chunk's hints tell them: (N, 1, H/8, W/8)."""
     picture = group[0].picture
     if hints.texture_gap is not None:
-        gap = torch.from_numpy(hints.texture_gap).to(picture.device) - NO_GAP
+        gap = to_device(hints.texture_gap, picture.device) - NO_GAP
         levels = (coarse_levels(group, height, width) + gap).clamp(0, LEVELS - 1)
     elif hints.texture_map is not None:
-        levels = torch.from_numpy(hints.texture_map).to(picture.device).expand(len(group), 1, -1, -1)
+        levels = to_device(hints.texture_map, picture.device).expand(len(group), 1, -1, -1)
     else:
         return None
     return spread_texture(levels)[:, :, : picture.shape[2] // 8, : picture.shape[3] // 8]

@@ -49,6 +49,6 @@ def decode(data: bytes, options: DecodeOptions) -> Frames:
         if len(gops) != 1:
             raise InputError(f"there are {len(gops)} chunks, not one; open a file for more")
         model = models.for_file(reader.model, options.model, pixels=True)
-        codec = profiles.codec(reader.header.profile, model, options.device, options.threads, options.diffusion)
+        codec = profiles.decoding(reader.header.profile, model, options)
         integers = latents.decode(codec.entropy, gops[0], reader.header)
         return np.stack(list(codec.decode(gops[0], integers, reader.header)))

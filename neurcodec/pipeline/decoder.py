@@ -53,7 +53,7 @@ def decode_file(
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
         from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
 
-        codec = profiles.codec(reader.header.profile, model, options.device, options.threads, options.diffusion)
+        codec = profiles.decoding(reader.header.profile, model, options)
         job = _Job(reader, codec, options, progress)
         with _output(target) as output:
             job.run(output)

@@ -1,8 +1,10 @@
-"""Where the networks run, and with how many threads."""
+"""Where the networks run, with how many threads, and what goes wrong there."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -30,3 +32,21 @@ def limit_threads(threads: int | None) -> None:
     """Let torch use that many CPU threads; None leaves its own choice."""
     if threads is not None:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def reported(device: torch.device) -> Iterator[None]:
+    """Turn torch's errors for memory that ran out, and for networks that cannot be compiled, into a DeviceError."""
+    try:
+        yield
+    except RuntimeError as error:
+        from torch._dynamo.exc import TorchDynamoException
+
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            advice = "free some or use --device cpu" if device.type == "cuda" else "free some"
+            raise DeviceError(f"{device}: not enough memory for the networks at this size; {advice}") from error
+        if isinstance(error, TorchDynamoException):
+            need = "Triton" if device.type == "cuda" else "a C++ compiler (g++)"
+            reason = str(error).strip().splitlines()[0]
+            raise DeviceError(f"{device}: --compile needs {need} and failed ({reason}); leave it out") from error
+        raise

@@ -20,6 +20,7 @@ from neurcodec.coarse.codec import (
     motion_weight,
     quantise,
     sparse_frame,
+    to_device,
     to_luma,
     to_picture,
 )
@@ -40,7 +41,7 @@ Planes = tuple[NDArray[np.uint8], NDArray[np.int16]]
 
 def detail_quality(quality: int, device: torch.device) -> Tensor:
     """The quality (1) of a chunk's detail latents."""
-    return torch.tensor([float(min(63, quality + DETAIL_OFFSET))], device=device)
+    return torch.full((1,), float(min(63, quality + DETAIL_OFFSET)), device=device)
 
 
 @torch.inference_mode()
@@ -55,7 +56,7 @@ def code_detail(codec: CoarseCodec, source: Tensor, base: CoarseFrame, quality: 
 @torch.inference_mode()
 def add_detail(codec: CoarseCodec, base: CoarseFrame, y: NDArray[np.int16], quality: int) -> CoarseFrame:
     """A base frame with its detail latents; the feature buffer stays empty."""
-    latents = torch.from_numpy(y.astype(np.float32))[None].to(base.picture.device)
+    latents = to_device(y, base.picture.device).float()[None]
     level = detail_quality(quality, latents.device)
     picture, _ = codec.inter.synthesise(latents, base.picture, base.features, level)
     return CoarseFrame(base.type, picture.clamp(0, 1), base.features)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.coarse.codec import CoarseFrame, to_device, to_rgb
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
 from neurcodec.entropy import bitplane, layered, packets, texture
@@ -29,6 +29,7 @@ from neurcodec.generator.model import FrameKind
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
 from neurcodec.pipeline import side
+from neurcodec.pipeline.device import reported
 from neurcodec.pipeline.filling import code, rebuild
 from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
@@ -88,7 +89,7 @@ def base_frames(decoded: Frames, height: int, width: int, features: int, device:
     """Decoded base frames (T, h, w, 3) as coarse frames of a picture: bicubic, padded to multiples of 16."""
     rows, columns = -height % BLOCK, -width % BLOCK
     for frame in decoded:
-        picture = torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 255
+        picture = to_device(frame, device).permute(2, 0, 1)[None].float() / 255
         if picture.shape[2:] != (height, width):
             picture = F.interpolate(picture, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
         picture = F.pad(picture, (0, columns, 0, rows), mode="replicate")
@@ -105,10 +106,11 @@ class LayeredCodec(NativeCodec):
         types = frame_types(len(rgb), divisor)
         bases = [kind is not FrameType.S for kind in types]
         base = self.choose(rgb[bases] if divisor > 1 else rgb, quality)
-        latents, streams = self.additions(rgb, types, base, quality)
         hints = side.encode(rgb, self.settings)
         del hints[Substream.TEXTURE_MAP]
-        hints[Substream.TEXTURE_GAP] = self.texture_gap(rgb[bases] if divisor > 1 else rgb, base)
+        with reported(self.device):
+            latents, streams = self.additions(rgb, types, base, quality)
+            hints[Substream.TEXTURE_GAP] = self.texture_gap(rgb[bases] if divisor > 1 else rgb, base)
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -193,10 +195,10 @@ class LayeredCodec(NativeCodec):
         types = [frame.type for frame in latents]
         bases = self.bases(packets.decode(gop), types, gop.base.scale, header.height, header.width)
         frames = rebuild(self._coarse, latents, bases, gop.quality)
-        if self._generator is None:
-            for frame in frames:
-                yield to_rgb(frame.picture, header.height, header.width)
-            return
         size = header.height, header.width
-        hints = side.hints(gop, header)
-        yield from self.restored(frames, gop.base.quantiser, gop.base.scale, size, hints)
+        with reported(self.device):
+            if self._generator is not None:
+                yield from self.restored(frames, gop.base.quantiser, gop.base.scale, size, side.hints(gop, header))
+                return
+            for frame in frames:
+                yield to_rgb(frame.picture, *size)

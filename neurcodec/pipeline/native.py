@@ -22,7 +22,7 @@ from neurcodec.errors import ModelError
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
 from neurcodec.pipeline import side
-from neurcodec.pipeline.device import choose, limit_threads
+from neurcodec.pipeline.device import choose, limit_threads, reported
 from neurcodec.pipeline.models import Model
 from neurcodec.pipeline.options import EncodeOptions
 
@@ -30,17 +30,23 @@ Network = TypeVar("Network", bound=ModelMixin)
 
 
 class NativeCodec:
-    """A model's networks on one device; `diffusion` loads the generator too.
+    """A model's networks on one device; `diffusion` loads the generator too, `compile` uses torch.compile for it.
 
     `tick`, when set, is called for every frame that `encode` has coded. `settings`: the options of the file that is
     being encoded, for what `encode` is not told.
     """
 
     def __init__(
-        self, model: Model, device_name: str = "auto", threads: int | None = None, diffusion: bool = False
+        self,
+        model: Model,
+        device_name: str = "auto",
+        threads: int | None = None,
+        diffusion: bool = False,
+        compile: bool = False,
     ) -> None:
         limit_threads(threads)
         self.device = choose(device_name)
+        torch.backends.cudnn.allow_tf32 = False  # its rounding would add up along a chain of P frames
         self.model = model
         self.tick: Callable[[], None] | None = None
         self.settings = EncodeOptions()
@@ -48,12 +54,15 @@ class NativeCodec:
         self._coarse = load_network(CoarseCodec, model.folder / "coarse", self.device)
         self.features = int(self._coarse.config.features)
         self._generator = load_network(Generator, model.folder / "generator", self.device) if diffusion else None
+        if compile and self._generator is not None:
+            self._generator.compile(dynamic=False, mode="reduce-overhead")  # with CUDA graphs, where there is CUDA
 
     def encode(
         self, rgb: npt.NDArray[np.uint8], pts: tuple[int, ...], last_duration: int, quality: int, interval: int
     ) -> Gop:
         """Code frames uint8 (T, H, W, 3) as one closed GOP."""
-        latents = encode_chunk(self._coarse, rgb, quality, interval, self.entropy.cuts, self.tick)
+        with reported(self.device):
+            latents = encode_chunk(self._coarse, rgb, quality, interval, self.entropy.cuts, self.tick)
         return Gop(
             pts=pts,
             last_duration=last_duration,
@@ -67,13 +76,14 @@ class NativeCodec:
         self, gop: Gop, latents: Sequence[FrameLatents], header: Header
     ) -> Iterator[npt.NDArray[np.uint8]]:
         """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
-        frames = decode_chunk(self._coarse, latents)
-        if self._generator is not None:
-            hints = side.hints(gop, header)
-            yield from restore(self._generator, frames, gop.quality, header.height, header.width, hints=hints)
-            return
-        for frame in frames:
-            yield to_rgb(frame.picture, header.height, header.width)
+        with reported(self.device):
+            frames = decode_chunk(self._coarse, latents)
+            if self._generator is not None:
+                hints = side.hints(gop, header)
+                yield from restore(self._generator, frames, gop.quality, header.height, header.width, hints=hints)
+                return
+            for frame in frames:
+                yield to_rgb(frame.picture, header.height, header.width)
 
 
 def load_network(kind: type[Network], folder: Path, device: torch.device) -> Network:

@@ -118,6 +118,7 @@ class DecodeOptions:
 
     diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. limits: refuse files
     above the reader's limits. span: the part to decode, None all. model: None takes the one that the file names.
+    compile: use torch.compile, which takes its time once and is then faster (docs/performance.md).
     format: mkv, y4m or another of media.muxer.FORMATS, None takes it from the target's suffix. video_codec, crf: of the
     file written, None takes what suits its format.
     """
@@ -128,6 +129,7 @@ class DecodeOptions:
     span: Span | None = None
     model: str | None = None
     device: str = "auto"
+    compile: bool = False
     format: str | None = None
     video_codec: str | None = None
     crf: int | None = None

@@ -8,12 +8,19 @@ from neurcodec.container import Profile
 from neurcodec.pipeline.layered import LayeredCodec
 from neurcodec.pipeline.models import Model
 from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
 
 
-def codec(profile: Profile, model: Model, device: str, threads: int | None, diffusion: bool = False) -> NativeCodec:
+def codec(
+    profile: Profile, model: Model, device: str, threads: int | None, diffusion: bool = False, compile: bool = False
+) -> NativeCodec:
     """The networks of a profile; the last one loaded is kept, so that a process that codes many files loads it once."""
-    return _loaded(profile, model, model.weights_hash + model.entropy_hash, device, threads, diffusion)
+    return _loaded(profile, model, model.weights_hash + model.entropy_hash, device, threads, diffusion, compile)
+
+
+def decoding(profile: Profile, model: Model, options: DecodeOptions) -> NativeCodec:
+    """The networks that decode."""
+    return codec(profile, model, options.device, options.threads, options.diffusion, options.compile)
 
 
 def encoding(profile: Profile, model: Model, options: EncodeOptions) -> NativeCodec:
@@ -26,7 +33,13 @@ def encoding(profile: Profile, model: Model, options: EncodeOptions) -> NativeCo
 
 @lru_cache(maxsize=1)
 def _loaded(
-    profile: Profile, model: Model, hashes: bytes, device: str, threads: int | None, diffusion: bool
+    profile: Profile,
+    model: Model,
+    hashes: bytes,
+    device: str,
+    threads: int | None,
+    diffusion: bool,
+    compile: bool,
 ) -> NativeCodec:
     kind = LayeredCodec if profile is Profile.LAYERED else NativeCodec
-    return kind(model, device, threads, diffusion)
+    return kind(model, device, threads, diffusion, compile)

@@ -35,7 +35,7 @@ class Video:
 
     Raises the errors of neurcodec.errors.
 
-    Of DecodeOptions, diffusion, salvage, limits, model, device and threads count.
+    Of DecodeOptions, diffusion, salvage, limits, model, device, compile and threads count.
     """
 
     def __init__(self, path: Path, options: DecodeOptions) -> None:
@@ -45,8 +45,7 @@ class Video:
             model = models.for_file(self._reader.model, options.model, pixels=True)
             from neurcodec.pipeline import profiles
 
-            header = self._reader.header
-            self._codec = profiles.codec(header.profile, model, options.device, options.threads, options.diffusion)
+            self._codec = profiles.decoding(self._reader.header.profile, model, options)
         except BaseException:
             self._stack.close()
             raise
