@@ -30,7 +30,8 @@ from neurcodec.container import (
     Writer,
     frame_types,
 )
-from neurcodec.entropy import bitplane, layered
+from neurcodec.container.schema import pack_uvar
+from neurcodec.entropy import bitplane, layered, packets, sketch, texture
 from neurcodec.entropy import motion as motion_plane
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import PRIORS, EntropyModel
@@ -48,6 +49,7 @@ from neurcodec.entropy.tables import (
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 MODEL = VECTORS / "model" / "entropy.safetensors"
+CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
 CUTS = (0, 2, 5)
 HIDDEN = 6
 Source = Callable[[random.Random], int]
@@ -172,6 +174,35 @@ def filled(
     return Gop(pts, 512, quality, 1, streams, bitplane.digest(latents), BaseLayer(1, divisor, 50))
 
 
+def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
+    """A native chunk with all side streams that it may have."""
+    edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
+    streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode(edges), Substream.TEXTURE: b"\x2a",
+               Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
+    whole = gop(model, chunk(chance, size, 4, 2), 2, 25)
+    return replace(whole, substreams=whole.substreams | streams)
+
+
+def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
+    """A chunk with coded heads of a base layer (OBUs of random bytes) and a texture gap."""
+    rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
+    gap = {Substream.TEXTURE: b"\x07", Substream.TEXTURE_GAP: texture.encode(levels(chance, size))}
+    return replace(base(), pts=tuple(range(6)), substreams=packets.encode(rows) | gap)
+
+
+def obu(chance: random.Random) -> bytes:
+    """An OBU whose first bytes are often the same."""
+    size = chance.choice([0, 5, 19, 20, 150])
+    payload = bytes(chance.choice([0, 16, 255, chance.randrange(256)]) for _ in range(size))
+    return bytes([chance.choice([0x0A, 0x32])]) + pack_uvar(len(payload)) + payload
+
+
+def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:
+    """A texture map of a picture of this size."""
+    columns = -(-size[0] // 32)
+    return np.array([[chance.randrange(3, 16) for _ in range(columns)] for _ in range(-(-size[1] // 32))])
+
+
 def pack(
     model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0
 ) -> bytes:
@@ -214,6 +245,9 @@ def good(model: EntropyModel) -> dict[str, bytes]:
     ]
     files |= {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base()])}
     added = {"filled": (9, 3, 0), "detail": (5, 1, 2), "filled_detail": (8, 2, 3), "one_detail": (6, 4, 255)}
+    wide, other = (333, 130), random.Random(14)
+    files["hinted"] = pack(model, wide, [hinted(model, other, wide)], minor=2)
+    files["coded"] = pack(model, wide, [coded(other, wide)], minor=4)
     return files | {
         name: pack(model, size, [filled(model, chance, size, *shape, quality=33)], minor=1)
         for name, shape in added.items()
@@ -266,6 +300,11 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
             base(), substreams=base().substreams | {Substream.LATENTS_I: latents})])),
         "filled_motion": ("DamageError", pack(model, size, [replace(
             gap, substreams={Substream.BASE: b"AV1 packets"})])),
+        "no_base": ("DamageError", pack(model, size, [
+            base(), replace(whole, pts=tuple(range(1024, 1029)))])),
+        "no_packets": ("DamageError", pack(model, size, [replace(base(), substreams={})])),
+        "thin_gap": ("DamageError", pack(model, (1, 40), [replace(
+            base(), substreams=base().substreams | {Substream.TEXTURE_GAP: texture.encode(levels(chance, (1, 40)))})])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip
 

@@ -30,6 +30,7 @@ from neurcodec.container import (
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 HEADER = Header(64, 48, Fraction(1, 12800), Fraction(25), Fraction(1), None, 1, 1, 1, ColorRange.LIMITED, 1)
+LAYERED = replace(HEADER, profile=Profile.LAYERED)
 MODEL = ModelInfo("none", bytes(range(16)), bytes(range(16, 32)))
 AUDIO = StreamInfo(
     StreamKind.AUDIO, "aac", Fraction(1, 48000), 0, 128000, 48000, "stereo", "fltp", 1024, 1, b"\x11\x90",
@@ -46,10 +47,12 @@ def gop(pts: Sequence[int], last_duration: int, number: int = 0, base: BaseLayer
     return Gop(tuple(pts), last_duration, 20, 3, parts, b"digest%02d" % number, base)
 
 
-def pack(contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = ()) -> bytes:
+def pack(
+    contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = (), minor: int = 0
+) -> bytes:
     """A file."""
     file = io.BytesIO()
-    writer = Writer(file, header, MODEL)
+    writer = Writer(file, header, MODEL, minor=minor)
     for stream in streams:
         writer.write_stream(stream)
     for content in contents:
@@ -68,13 +71,17 @@ def even(start: int, frames: int, number: int = 0) -> Gop:
     return gop([512 * i for i in range(start, start + frames)], 512, number)
 
 
+def holding(substreams: dict[Substream, bytes]) -> Gop:
+    """A chunk of one frame with these substreams."""
+    return replace(even(0, 1), substreams=substreams)
+
+
 def good() -> dict[str, bytes]:
     """The files that must be read."""
     matrix = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     milliseconds = [i * 1001 // 30 for i in range(40)]
     subtitle = StreamInfo(StreamKind.SUBTITLE, "subrip", Fraction(1, 1000), metadata={"language": "deu"})
     font = StreamInfo(StreamKind.ATTACHMENT, "ttf", Fraction(1, 90000), extradata=b"font" * 20)
-    layered = replace(HEADER, profile=Profile.LAYERED)
     packets = [
         Packet(0, b"first", -1024, -1024, 1024),
         Packet(0, b"second", 0, 0, 1024),
@@ -93,7 +100,7 @@ def good() -> dict[str, bytes]:
             replace(HEADER, time_base=Fraction(1, 1000), frame_rate=Fraction(30000, 1001)),
         ),
         "variable": pack([gop([-40, 0, 7, 2000], 0)], replace(HEADER, frame_rate=Fraction(0))),
-        "layered": pack([gop([0, 512, 1024], 512, 0, BaseLayer(2, 3, 140)), even(3, 2, 1)], layered),
+        "layered": pack([gop([0, 512, 1024], 512, 0, BaseLayer(2, 3, 140)), even(3, 2, 1)], LAYERED),
         "streams": pack([even(0, 3), *packets, {"title": "streams", "ü": ""}], streams=[AUDIO, subtitle, font]),
         "long": pack([even(2 * k, 2, k) for k in range(10)]),
     }
@@ -137,7 +144,12 @@ def bad() -> dict[str, tuple[str, bytes]]:
     parts = split(whole)
     preamble, head, model, gopc = parts[0], parts[1], parts[2], parts[5]
     flagged = chunk(b"GOPC", gopc[9:-4], 1)
+    bases = {Substream.BASE: b"base", Substream.PACKETS: b"packets"}
+    textures = {Substream.TEXTURE_MAP: b"map", Substream.TEXTURE_GAP: b"gap"}
     return {
+        "native_base": ("DamageError", pack([holding({Substream.PACKETS: b"packets"})], minor=3)),
+        "base_twice": ("DamageError", pack([holding(bases)], LAYERED, minor=3)),
+        "texture_twice": ("DamageError", pack([holding(textures)], minor=4)),
         "signature": ("FormatError", b"\x0b" + whole[1:]),
         "text_mode": ("FormatError", whole.replace(b"\r\n", b"\n")),
         "major": ("FormatError", sealed([preamble[:8] + b"\x02\0\0\0", *parts[1:]])),

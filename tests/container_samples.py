@@ -168,6 +168,9 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
     jumps = draw(st.lists(st.integers(1, 2**20), min_size=frames - 1, max_size=frames - 1)) if frames < 9 else None
     pts = [start + sum(jumps[:i]) for i in range(frames)] if jumps and draw(st.booleans()) else even
     parts = draw(st.dictionaries(st.sampled_from(Substream), st.binary(min_size=1, max_size=30)))
+    for one, other in ((Substream.BASE, Substream.PACKETS), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)):
+        if one in parts:
+            parts.pop(other, None)
     if Substream.CAPTION in parts:
         parts[Substream.CAPTION] = pack_caption(draw(st.text(min_size=1, max_size=50)))
     base = draw(st.none() | st.builds(BaseLayer, st.integers(1, 16), st.integers(1, 16), st.integers(0, 255)))

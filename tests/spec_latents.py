@@ -342,6 +342,9 @@ def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[
     need(content["model"]["entropy_hash"] == model.hash, "another model", "model")
     head = content["header"]
     grid = -(-head["height"] // 16), -(-head["width"] // 16)
+    need(9 not in gop["substreams"] or min(head["width"], head["height"]) > 1, "nothing to mirror")
+    if head["profile"] == 1:
+        need(gop["base"] is not None and bool({3, 8} & set(gop["substreams"])), "no base layer")
     decoder = ChunkDecoder(model, grid, gop["quality"], gop["substreams"])
     frames = decoder.layered(gop["types"], 2 in gop["substreams"]) if gop["base"] else decoder.frames(gop["types"])
     need(digest(frames) == gop["latents_digest"], "digest")

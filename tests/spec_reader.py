@@ -103,7 +103,7 @@ def preamble(data: bytes) -> None:
     """Section 3.1."""
     need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "signature", "format")
     need(len(data) >= 12, "the preamble is cut")
-    need(data[8] == 1 and data[10] <= 3 and data[11] == 0, "version or flags", "format")
+    need(data[8] == 1 and data[10] <= 4 and data[11] == 0, "version or flags", "format")
 
 
 def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
@@ -175,6 +175,8 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     need(sum(size for _, size in rows) == len(b.data), "substream sizes")
     need(frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "chunk_pixels", "limit")
     out["substreams"] = {number: b.raw(size) for number, size in rows}
+    need(head["profile"] == 1 or not {3, 8} & set(ids), "base layer in the native profile")
+    need(not {3, 8} <= set(ids) and not {7, 9} <= set(ids), "two substreams of which a chunk has one at most")
     if 4 in out["substreams"]:
         caption(out["substreams"][4])
     last = frames - 1

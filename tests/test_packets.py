@@ -86,12 +86,6 @@ def test_too_many_obus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         packets.decode(chunk(streams, 1))
 
 
-def test_a_base_layer_twice_is_refused() -> None:
-    row = [obu(0x32, b"frame")]
-    with pytest.raises(DamageError, match="twice"):
-        packets.decode(chunk({Substream.BASE: b"", **packets.encode(row)}, 1))
-
-
 def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
     row = encode_gop(np.stack(scene(6, (96, 64))), 50)
     good = coded(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -9,28 +10,33 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import spec_latents
+import spec_packets
 import spec_reader
+import spec_side
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from neurcodec.container import FrameType, Gop, Reader, Substream
-from neurcodec.entropy import bitplane, layered
+from neurcodec.container import FrameType, Gop, Header, Reader, Substream
+from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.errors import DamageError, ModelError
-from neurcodec.pipeline import latents
+from neurcodec.pipeline import latents, side
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors"
 MODEL = VECTORS / "model" / "entropy.safetensors"
 GOOD: dict[str, list[str]] = json.loads((VECTORS / "latents" / "digests.json").read_text())
+SIDE = {"hinted": "678d6d97b00d4841", "coded": "c5a3263104f861f6"}
+"""What the vectors with side streams said when they were made."""
 BAD: dict[str, str] = json.loads((VECTORS / "bad_latents" / "errors.json").read_text())
 KINDS = {"DamageError": "damage", "ModelError": "model"}
 
@@ -73,6 +79,45 @@ def test_good_latents(name: str, model: EntropyModel, other: spec_latents.Model)
     assert [bitplane.digest(frames).hex() for frames in ours] == GOOD[name]
     assert [spec_latents.digest(frames).hex() for frames in theirs] == GOOD[name]
     assert [[plain(frame) for frame in frames] for frames in ours] == theirs
+
+
+def side_by_package(gop: Gop, header: Header) -> dict[str, object]:
+    """What a chunk says beside its latents."""
+    hints = side.hints(gop, header)
+    planes = {"sketch": hints.sketch, "map": hints.texture_map, "gap": hints.texture_gap}
+    coded = packets.decode(gop) if Substream.PACKETS in gop.substreams else []
+    return {
+        "caption": hints.caption,
+        "texture": hints.texture,
+        **{name: None if plane is None else plane.astype(int).tolist() for name, plane in planes.items()},
+        "packets": [packet.hex() for packet in coded],
+    }
+
+
+def side_by_spec(content: dict[str, Any], gop: dict[str, Any]) -> dict[str, object]:
+    """The same from the second reader."""
+    size, streams = (content["header"]["width"], content["header"]["height"]), gop["substreams"]
+    bases = sum(kind != "S" for kind in gop["types"])
+    coded = spec_packets.packets(streams[8], bases) if 8 in streams else []
+    return {
+        "caption": spec_reader.caption(streams[4]) if 4 in streams else "",
+        "texture": streams[6][0] if 6 in streams else 0,
+        "sketch": spec_side.sketch(streams[5], *size) if 5 in streams else None,
+        "map": spec_side.texture_map(streams[7], *size) if 7 in streams else None,
+        "gap": spec_side.texture_map(streams[9], *size) if 9 in streams else None,
+        "packets": [packet.hex() for packet in coded],
+    }
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_side_streams(name: str) -> None:
+    """The same for captions, sketches, textures and the coded heads of base layers."""
+    data = (VECTORS / "latents" / f"{name}.nvc").read_bytes()
+    reader, content = Reader(io.BytesIO(data)), spec_reader.read(data)
+    said = [side_by_package(gop, reader.header) for gop in reader.gops()]
+    assert said == [side_by_spec(content, gop) for gop in content["gops"]]
+    if name in SIDE:
+        assert hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16] == SIDE[name]
 
 
 def test_every_vector_is_listed() -> None:

@@ -159,6 +159,11 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
     for row in rows:
         substreams[Substream(row["id"])] = data[start : start + row["size"]]
         start += row["size"]
+    if header.profile != Profile.LAYERED and not substreams.keys().isdisjoint((Substream.BASE, Substream.PACKETS)):
+        raise cursor.damage("a base layer in a file of the native profile")
+    for one, other in tables.EXCLUSIVE:
+        if one in substreams and other in substreams:
+            raise cursor.damage(f"substreams {one} and {other}, of which a chunk has one at most")
     if Substream.CAPTION in substreams:
         try:
             unpack_caption(substreams[Substream.CAPTION])

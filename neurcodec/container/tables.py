@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from neurcodec.container.records import DIGEST_BYTES, HASH_BYTES
+from neurcodec.container.records import DIGEST_BYTES, HASH_BYTES, Profile, Substream
 from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Field
 
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
 MAJOR = 1
 MINOR = 4
+NEEDED = {Profile.NATIVE: 2, Profile.LAYERED: 4}
+"""The least minor version of readers of the files that this package's encoder writes."""
+EXCLUSIVE = ((Substream.BASE, Substream.PACKETS), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP))
+"""Of two such substreams a chunk has one at most."""
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
 META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"

@@ -237,8 +237,6 @@ def decode(gop: Gop) -> list[bytes]:
         while cursor.left:
             packets.append(cursor.take(cursor.uvar()))
         return packets
-    if Substream.BASE in streams:
-        raise DamageError("a chunk has its base layer twice, in substreams 3 and 8")
     cursor = Cursor(streams[Substream.PACKETS], "base layer", 0, Limits())
     coder = Decoder(cursor.take(cursor.uvar()))
     count = sum(kind is not FrameType.S for kind in gop.frame_types)

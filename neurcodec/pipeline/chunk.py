@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurcodec.container import Gop, Limits, Reader, Writer
-from neurcodec.container.tables import MINOR
+from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
 from neurcodec.media import VideoInfo
 from neurcodec.pipeline import encoder, interval, latents, models, profiles
@@ -36,7 +36,7 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
     gop = codec.encode(frames, tuple(range(len(frames))), 1, options.quality, step)
     info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)
     file = BytesIO()
-    writer = Writer(file, encoder.header(info, options), model.info, minor=MINOR)
+    writer = Writer(file, encoder.header(info, options), model.info, minor=NEEDED[profile])
     writer.write_gop(gop)
     writer.close()
     return file.getvalue()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from neurcodec.container import Gop, Header, Packet, Writer
-from neurcodec.container.tables import MINOR
+from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
 from neurcodec.media import Frame, VideoInfo, VideoReader
 from neurcodec.pipeline import chapters, interval, models, pipes
@@ -125,9 +125,9 @@ class _Job:
             self.stored = file
         elif isinstance(codec, RateControl):
             self.stored = codec
-        self.writer = Writer(
-            file or _Nowhere(), header(self.info, options), codec.model.info, minor=MINOR
-        )
+        described = header(self.info, options)
+        minor = NEEDED[described.profile]
+        self.writer = Writer(file or _Nowhere(), described, codec.model.info, minor=minor)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[_Pending] = deque()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from neurcodec.container import Gop, Header, Substream
+from neurcodec.container import Gop, Header, Profile, Substream
 from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
 from neurcodec.pipeline import side
 
+BASES = {Substream.BASE, Substream.PACKETS}
 BLOCK = 16
 """Pixels of a latent position's side."""
 
@@ -26,6 +27,8 @@ def decode(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
     """
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     try:
+        if header.profile is Profile.LAYERED and (gop.base is None or not gop.substreams.keys() & BASES):
+            raise DamageError("it has no base layer; the file is damaged")
         size = grid(header.width, header.height)
         if gop.base:
             latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)

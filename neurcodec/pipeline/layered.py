@@ -24,7 +24,6 @@ from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.hints import Hints
 from neurcodec.entropy.texture import NO_GAP
-from neurcodec.errors import DamageError
 from neurcodec.generator.model import FrameKind
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
@@ -190,8 +189,7 @@ class LayeredCodec(NativeCodec):
 
     def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[Frames]:
         """The pictures uint8 (H, W, 3) of a chunk."""
-        if gop.base is None:
-            raise DamageError(f"the chunk of frames from {gop.first_frame} on has no base layer")
+        assert gop.base is not None  # by latents.decode
         types = [frame.type for frame in latents]
         bases = self.bases(packets.decode(gop), types, gop.base.scale, header.height, header.width)
         frames = rebuild(self._coarse, latents, bases, gop.quality)

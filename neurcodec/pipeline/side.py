@@ -45,6 +45,8 @@ def hints(gop: Gop, header: Header) -> Hints:
     levels, gap = streams.get(Substream.TEXTURE_MAP), streams.get(Substream.TEXTURE_GAP)
     if index is not None and (len(index) != 1 or not 1 <= index[0] <= MAX_TEXTURE):
         raise DamageError("the texture index of a chunk is not one byte in 1..63")
+    if gap is not None and min(header.width, header.height) < 2:
+        raise DamageError("a texture gap in a picture with a side of one sample")
     return Hints(
         unpack_caption(caption) if caption else "",
         sketch.decode(lines, *cells(header, sketch.CELL)) if lines else None,
