@@ -124,7 +124,7 @@ def answer(wait: float, target: Path, *arguments: object) -> float:
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=60)
     took = time.monotonic() - began
-    if run.returncode not in (130, -signal.SIGINT) or list(target.parent.glob(f".{target.name}*")) or target.exists():
+    if run.returncode not in (130, -signal.SIGINT) or list(target.parent.glob(f".{target.stem}.*")) or target.exists():
         raise SystemExit(f"Ctrl-C: exit code {run.returncode}, or something is left of {target}")
     return took
 

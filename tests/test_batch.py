@@ -131,4 +131,23 @@ def test_inputs_that_do_not_fit(folder: Path, ncodec: Run, tmp_path: Path) -> No
     shutil.copyfile(folder / "clip00.mkv", tmp_path / "clip00.mp4")
     run = ncodec("batch", "encode", folder, tmp_path / "clip00.mp4", "--output-dir", tmp_path / "out")
     assert (run.returncode, "would become it; rename one" in run.stderr) == (4, True)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    for name in (tmp_path / "broken", "/dev/null"):
+        run = ncodec("batch", "encode", name, "--output-dir", tmp_path / "out")
+        assert (run.returncode, "no such file, folder or match" in run.stderr) == (3, True), run.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_warnings_are_events(ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
+    """And what a file's name does to a terminal is taken out of lines."""
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in" / "\x1b[31mred.mkv", scene(3, (96, 80)))
+    options = ("--output-dir", tmp_path / "out", "--model", tiny_model)
+    run = ncodec("batch", "encode", tmp_path / "in", *options, "--json")
+    assert (run.returncode, run.stderr) == (0, "")
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [event["event"] for event in events if event["event"] != "progress"] == ["start", "warning", "done", "end"]
+    assert "colour matrix is not tagged" in events[1]["warning"]
+    run = ncodec("batch", "encode", tmp_path / "in", *options, "-f")
+    assert [line.split()[0] for line in run.stdout.splitlines()] == ["warning", "done"]
+    assert "\x1b" not in run.stdout

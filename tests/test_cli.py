@@ -117,6 +117,7 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "no-such"], 8, "no model 'no-such'"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{tmp}"], 8, "entropy.safetensors and coarse and generator"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "{model}", "--device", "tpu"], 9, "unknown device 'tpu'"),
+        (["encode", "{low}", "{tmp}/out.nvc", "--profile", "layered", "--model", "{model}"], 3, "AV1 cannot code"),
         (["decode", "{coded}", "{tmp}/out.avi", "--model", "{model}"], 4, "out.avi: unknown output format"),
         (["decode", "{coded}", "{tmp}/out.png", "--model", "{model}"], 4, "needs one number pattern"),
         (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "x"], 4, "no encoder named"),
@@ -135,7 +136,8 @@ def test_errors_are_one_line_and_a_code(
     text, cut = tmp_path / "text.txt", tmp_path / "cut.nvc"
     text.write_text("no video")
     cut.write_bytes(coded.read_bytes()[:1500])
-    places = {"tmp": tmp_path, "clip": clip, "coded": coded, "model": tiny_model, "text": text, "cut": cut}
+    low = write_clip(tmp_path.parent / "low.mkv", scene(2, (96, 32)))
+    places = {"tmp": tmp_path, "low": low, "clip": clip, "coded": coded, "model": tiny_model, "text": text, "cut": cut}
     before = {path: path.read_bytes() for path in (text, cut, clip, coded)}
     run = ncodec(*(argument.format(**places) for argument in arguments))
     assert run.returncode == code, run.stderr
@@ -144,7 +146,10 @@ def test_errors_are_one_line_and_a_code(
     assert {path: path.read_bytes() for path in before} == before
 
 
-@pytest.mark.parametrize("arguments", [["encode"], ["encode", "a", "b", "-q", "64"], ["--none"], ["nothing"]])
+@pytest.mark.parametrize("arguments", [["encode"], ["encode", "a", "b", "-q", "64"], ["--none"], ["nothing"],
+                                       ["encode", "a", "b", "--gop", "nan"],
+                                       ["encode", "a", "b", "--target-kbps", "inf"],
+                                       ["encode", "a", "b", "--target-lpips", "nan"]])  # fmt: skip
 def test_wrong_usage_exits_with_2(arguments: list[str], ncodec: Run) -> None:
     run = ncodec(*arguments)
     assert run.returncode == 2

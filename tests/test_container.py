@@ -130,6 +130,15 @@ def test_packets_are_compact() -> None:
     assert len(with_audio) - len(without) - payload <= 2 * 100 + 20
 
 
+def test_many_pairs_go_into_several_chunks() -> None:
+    pairs = {f"key {number}": "x" for number in range(2500)}
+    data = samples.write([samples.gop(0, 5), pairs])
+    reader = Reader(io.BytesIO(data))
+    list(reader)
+    assert reader.metadata == pairs
+    assert sum(part[:4] == b"meta" for part in samples.split(data)) == 3
+
+
 def test_many_packets_go_into_several_chunks() -> None:
     packets = tuple(Packet(0, b"x", i, i, 1) for i in range(70000))
     big = tuple(Packet(0, bytes(5 << 20), i, i, 1) for i in range(70000, 70003))

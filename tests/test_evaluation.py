@@ -170,6 +170,11 @@ def test_flicker_counts_only_the_change_of_the_error() -> None:
     assert motion.flicker(blinking) == pytest.approx(6.0, abs=1e-3)
 
 
+def test_flicker_of_wide_low_pictures() -> None:
+    low = np.zeros((3, 16, 640, 3), np.uint8)
+    assert scoring.Motion(low).flicker(low + 5) == pytest.approx(0.0, abs=1e-3)
+
+
 def test_flicker_follows_motion() -> None:
     """An error that moves with the picture does not flicker; one that stays while the picture moves does."""
     source = clip(5, 128, 160).frames // 2 + 40

@@ -67,8 +67,12 @@ def test_video(pair: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_mistakes(pair: tuple[Path, Path], tmp_path: Path) -> None:
     small = write_clip(tmp_path / "small.mkv", scene(2, (64, 48)))
+    here = tmp_path / "here.png"
+    here.write_bytes(b"old")
     cases: list[tuple[tuple[object, ...], type[NcodecError], str]] = [
-        ((*pair, "--out", pair[0]), OutputError, "-f"),
+        ((small, pair[1], "--out", small, "-f"), OutputError, "same file"),
+        ((pair[0], small, "--out", small, "-f"), OutputError, "same file"),
+        ((*pair, "--out", here), OutputError, "-f"),
         ((*pair, "--out", tmp_path / "o.gif"), OutputError, "unknown format"),
         ((pair[0], small, "--out", tmp_path / "o.png"), InputError, "differ in size"),
         ((pair[0], tmp_path / "none.mp4", "--out", tmp_path / "o.png"), InputError, "no such file"),
@@ -77,6 +81,7 @@ def test_mistakes(pair: tuple[Path, Path], tmp_path: Path) -> None:
     for arguments, error, text in cases:
         with pytest.raises(error, match=text):
             compare(*arguments, "--weights", tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([here, small, *pair])
 
 
 @pytest.mark.slow

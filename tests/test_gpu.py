@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,17 +14,16 @@ import torch
 from conftest import ENVIRONMENT, scene, write_clip
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
-from neurcodec.container import FrameType, Profile, Reader
+from neurcodec.container import FrameType, Profile
 from neurcodec.errors import DeviceError
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import noise_on, restore
-from neurcodec.pipeline import latents, models
+from neurcodec.pipeline import models
 from neurcodec.pipeline.device import choose
 from neurcodec.pipeline.encoder import encode_file
 from neurcodec.pipeline.inspection import verify_file
 from neurcodec.pipeline.native import load_network
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.profiles import codec
 from neurcodec.pipeline.video import Video
 
 ROOT = Path(__file__).parent.parent
@@ -39,21 +36,6 @@ DEVICES = pytest.mark.parametrize("device", ["cpu", CUDA])
 def decoded(path: Path, device: str, model: Path | str) -> list[np.ndarray]:
     with Video(path, DecodeOptions(model=str(model), device=device, threads=1)) as video:
         return [frame.rgb for frame in video]
-
-
-@DEVICES
-def test_digests_of_the_vectors(device: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a codec on the device, whose bit plane has the vectors' integers."""
-    vectors = ROOT / "tests" / "vectors"
-    monkeypatch.setattr(models.Model, "entropy_path", vectors / "model" / "entropy.safetensors")
-    entropy = codec(Profile.NATIVE, models.Model("vectors", tiny_model), device, 1).entropy
-    known = json.loads((vectors / "latents" / "digests.json").read_text())
-    for name, digests in known.items():
-        reader = Reader(io.BytesIO((vectors / "latents" / f"{name}.nvc").read_bytes()))
-        gops = list(reader.gops())
-        for gop in gops:
-            latents.decode(entropy, gop, reader.header)
-        assert [gop.latents_digest.hex() for gop in gops] == digests
 
 
 @DEVICES

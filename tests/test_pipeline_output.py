@@ -58,6 +58,20 @@ def test_all_pictures_appear_or_none(tmp_path: Path) -> None:
         Path(str(temporary) % 2).write_bytes(b"2")
         assert not list(tmp_path.glob("*.png"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shot-01.png", "shot-02.png"]
+
+
+def test_pictures_that_are_there_stay(tmp_path: Path) -> None:
+    pattern, old = tmp_path / "shot-%02d.png", tmp_path / "shot-02.png"
+    old.write_bytes(b"old")
+    for overwrite in (False, True):
+        try:
+            with atomic_pictures(pattern, overwrite) as temporary:
+                for number in (1, 2, 3):
+                    Path(str(temporary) % number).write_bytes(b"new")
+        except OutputError as error:
+            assert not overwrite and "shot-02.png: exists already" in str(error)
+            assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"] * 3
     with pytest.raises(OutputError, match=r"shot-01\.png: exists already"):
         check_target(pattern, tmp_path / "in.nvc", overwrite=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ def test_other_settings_are_refused(
     with pytest.raises(OutputError, match=r"out\.nvc\.part: is from another input, model or setting; delete it"):
         encode_file(short, tmp_path / "out.nvc", EncodeOptions(**{**vars(options), **change}))
     assert part.read_bytes() == whole[: len(whole) * 3 // 4]
+
+
+def test_detail_that_is_not_there_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    clip, target = write_clip(tmp_path / "clip.mkv", scene(8, (80, 64))), tmp_path / "out.nvc"
+    options = EncodeOptions(model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1)
+    encode_file(clip, target, options)
+    target.rename(tmp_path / "out.nvc.part")
+    with pytest.raises(OutputError, match="another input, model or setting"):
+        encode_file(clip, target, replace(options, resume=True, detail=2))
 
 
 def test_another_input_is_refused(options: EncodeOptions, whole: bytes, tmp_path: Path) -> None:

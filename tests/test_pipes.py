@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
-from conftest import ENVIRONMENT, Run
+from conftest import ENVIRONMENT, Run, scene, write_clip
 
 BASE = [sys.executable, "-m", "neurcodec"]
 
@@ -68,6 +71,26 @@ def test_info_and_verify_read_a_pipe(coded: Path, tiny_model: Path, ncodec: Run)
     run = piped("info", "-", data=b"no video")
     assert (run.returncode, run.stderr.count(b"\n")) == (5, 1)
     assert b"standard input: at byte 0" in run.stderr
+
+
+def test_a_pipe_that_stalls_is_interrupted(tiny_model: Path, tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "clip.mkv", scene(200, (320, 240))), tmp_path / "out"
+    out.mkdir()
+    command = [*BASE, "encode", "-", str(out / "out.nvc"), "--model", str(tiny_model)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT}
+    with subprocess.Popen(command, **pipes) as process:
+        data = clip.read_bytes()
+        process.stdin.write(data[: len(data) * 9 // 10])
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not list(out.iterdir()):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr.read().decode().splitlines()[-1] == "ncodec: error: interrupted"
+    assert not list(out.iterdir())
 
 
 def test_terminals_are_refused(coded: Path, clip: Path, tiny_model: Path) -> None:

@@ -53,16 +53,20 @@ def test_the_frames_are_those_of_a_full_decode(
     assert times == [Fraction(i, 25) for i in range(end - first)]
 
 
-def test_the_sound_of_the_span_comes_along(coded: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
-    arguments = ("--start", "0.56", "--end", "0.96", "--model", tiny_model, *LOSSLESS)
+@pytest.mark.parametrize(("start", "end", "count"), [(0.56, 0.96, 6), (0.08, 0.24, 2), (0.52, 0.72, 3)])
+def test_the_sound_of_the_span_comes_along(
+    start: float, end: float, count: int, coded: Path, ncodec: Run, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Of spans that end in the last chunk, in the first, and with the second."""
+    arguments = ("--start", start, "--end", end, "--model", tiny_model, *LOSSLESS)
     assert ncodec("decode", coded, tmp_path / "part.mkv", *arguments).returncode == 0
     with coded.open("rb") as file:
         reader = Reader(file)
         base = reader.streams[0].time_base
-        expected = [p.data for p in reader.packets() if p.pts is not None and 0.56 <= p.pts * base < 0.96]
+        expected = [p.data for p in reader.packets() if p.pts is not None and start <= p.pts * base < end]
     with av.open(str(tmp_path / "part.mkv")) as container:
         packets = [packet for packet in container.demux(audio=0) if packet.size]
-    assert len(expected) == 6
+    assert len(expected) == count
     assert [bytes(packet) for packet in packets] == expected
     assert 0 <= float(packets[0].pts * packets[0].time_base) < 0.064
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +15,17 @@ from neurcodec.cli._text import plain
 from neurcodec.pipeline.options import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; a usage error for others, and for nan and inf."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
 
 force = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 quiet = click.option("--quiet", is_flag=True, help="No progress, summary or warnings.")

@@ -15,6 +15,7 @@ import click
 from neurcodec.cli import _coding
 from neurcodec.cli._common import Command
 from neurcodec.cli._help import GroupedCommand, examples
+from neurcodec.cli._text import plain
 
 _OPTIONS = (
     click.option("--output-dir", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
@@ -94,12 +95,14 @@ def _json(event: dict[str, Any]) -> None:
 
 
 def _line(event: dict[str, Any]) -> None:
-    """A line of the summary table for a job that has ended."""
+    """A line of the summary table for a job that has ended, and for a warning."""
     kind, file = event["event"], event["file"]
     if kind == "done":
         figures = f"{event['frames']:>7} frames {event['bytes']:>12,} bytes {event['fps']:>7} frames/s"
-        click.echo(f"done     {figures}  {file}")
+        click.echo(plain(f"done     {figures}  {file}"))
     elif kind == "skipped":
-        click.echo(f"skipped  {'':>51}  {file}")
+        click.echo(plain(f"skipped  {'':>51}  {file}"))
+    elif kind == "warning":
+        click.echo(plain(f"warning  {file}: {event['warning']}"))
     elif kind == "error":
-        click.echo(f"error    {event['error']}")
+        click.echo(plain(f"error    {event['error']}"))

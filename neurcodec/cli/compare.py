@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from neurcodec.cli import _common
-from neurcodec.errors import DependencyError, OutputError
+from neurcodec.errors import DependencyError
 from neurcodec.pipeline.options import DecodeOptions
+from neurcodec.pipeline.output import atomic_file, check_target
 
 
 @click.command(name="compare")
@@ -40,14 +41,16 @@ def command(
     except ImportError as error:
         text = f"compare needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
         raise DependencyError(text) from error
-    if out.exists() and not force:
-        raise OutputError(f"{out} exists; give -f to overwrite it")
+    side_by_side.check_format(out)
+    for source in (first, second):
+        check_target(out, source, force)
     if frame is not None:
         frames = max(frames, frame + 1)
     options = DecodeOptions(model=model, device=device, threads=threads)
     sides = [side_by_side.load_side(path, frames, options) for path in (first, second)]
     networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
     names = side_by_side.labels(sides[0], sides[1], side_by_side.score(sides[0], sides[1], networks))
-    side_by_side.save(out, sides, names, split, frame)
+    with atomic_file(out) as temporary:
+        side_by_side.save(temporary, sides, names, split, frame)
     for name in names:
         click.echo(name)

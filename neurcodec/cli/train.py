@@ -34,7 +34,7 @@ STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "expor
 )
 @click.option("--config", multiple=True, metavar="NAME=VALUE", help="Override a setting of the stage's config.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda[:N].")
-@click.option("--threads", type=int, default=1, show_default=True, help="CPU threads.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
 def command(
     stage: str,
     data: tuple[Path, ...],

@@ -1,4 +1,4 @@
-"""Motion search of the encoder: block vectors by rate-distortion over candidates (DESIGN section 4.1).
+"""Motion search of the encoder: block vectors by rate-distortion over candidates (docs/decisions/0015).
 
 Each candidate field is tried for all blocks at once: warp the reference, sum the absolute differences per block,
 add the vectors' estimated bits, keep what is cheaper. Candidates are dense optical flow (DIS), zero, the frame's

@@ -21,6 +21,9 @@ HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
 META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"
 HEAD_COPY, MODL_COPY = b"head", b"modl"
 
+PAIRS = 1024
+"""Of metadata in a chunk."""
+
 _INT = (1 << 31) - 1
 _U32 = (1 << 32) - 1
 _TEXT = 1 << 16
@@ -96,7 +99,7 @@ GOPC_TABLE = (
 )
 
 META_TABLE = (
-    Field("pair_count", "uvar", 1, 1024, "number of pairs"),
+    Field("pair_count", "uvar", 1, PAIRS, "number of pairs"),
     Field("pairs", "rows", rows=_PAIRS, count="pair_count", meaning="a later pair replaces an earlier one of its key"),
 )
 
@@ -114,7 +117,7 @@ STRM_TABLE = (
     Field("frame_size", "uvar", 0, _INT, "audio samples per packet; 0 = variable or unknown"),
     Field("disposition", "u32", 0, _U32, "FFmpeg's disposition bits"),
     Field("extradata", "blob", 0, _BIG, "codec configuration, or the bytes of an attachment"),
-    Field("pair_count", "uvar", 0, 1024, "number of pairs"),
+    Field("pair_count", "uvar", 0, PAIRS, "number of pairs"),
     Field("pairs", "rows", rows=_PAIRS, count="pair_count", meaning="the stream's metadata"),
 )
 

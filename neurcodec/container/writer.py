@@ -81,13 +81,13 @@ class Writer:
 
     def write_metadata(self, pairs: Mapping[str, str]) -> None:
         """Add metadata; a later pair replaces an earlier one of the same key. Nothing is written for no pairs."""
-        if not pairs:
-            return
-        payload = payloads.pack_metadata(pairs)
-        self._metadata_bytes += len(payload)
-        if self._metadata_bytes > self._limits.metadata_bytes:
-            raise LimitError(f"metadata has more than {self._limits.metadata_bytes} bytes in all (metadata_bytes)")
-        self._put(tables.META, payload)
+        items = list(pairs.items())
+        for start in range(0, len(items), tables.PAIRS):
+            payload = payloads.pack_metadata(dict(items[start : start + tables.PAIRS]))
+            self._metadata_bytes += len(payload)
+            if self._metadata_bytes > self._limits.metadata_bytes:
+                raise LimitError(f"metadata has more than {self._limits.metadata_bytes} bytes in all (metadata_bytes)")
+            self._put(tables.META, payload)
 
     def write_gop(self, gop: Gop) -> None:
         """Append a chunk of frames. Its first pts must be above the last one written."""

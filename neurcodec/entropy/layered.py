@@ -17,8 +17,6 @@ from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
 DETAIL_BITS = 8
-FIRST_ONLY = 255
-"""The detail interval that leaves detail to a chunk's first frame, whatever its length."""
 
 
 def detailed(types: Sequence[FrameType], interval: int) -> frozenset[int]:

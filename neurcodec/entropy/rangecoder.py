@@ -17,8 +17,6 @@ from neurcodec.entropy.tables import Ints
 from neurcodec.errors import DamageError
 
 Categorical = constriction.stream.model.Categorical
-ESCAPE_BITS = 16
-"""Most bits of an escaped residual's excess."""
 
 
 def exact_model(frequencies: Ints) -> object:

@@ -115,10 +115,13 @@ class Motion:
     def __init__(self, source: Frames) -> None:
         self.luma = [_luma(frame) for frame in source]
         finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        grey = [luma.astype(np.uint8) for luma in self.luma]
+        height = len(self.luma[0])
+        low = ((0, max(0, 32 - height)), (0, 0))  # OpenCV's flow crashes on wide pictures of fewer rows
+        grey = [np.pad(luma.astype(np.uint8), low, mode="edge") for luma in self.luma]
         start = np.zeros((*grey[0].shape, 2), np.float32)
         self.flows = [
-            np.asarray(finder.calc(now, before, start.copy()), dtype=np.float16) for before, now in pairwise(grey)
+            np.asarray(finder.calc(now, before, start.copy())[:height], dtype=np.float16)
+            for before, now in pairwise(grey)
         ]
 
     def flicker(self, frames: Frames) -> float:

@@ -78,21 +78,24 @@ def _label(picture: Frames, text: str) -> Frames:
     return np.vstack([header, picture])
 
 
+def check_format(target: Path) -> None:
+    """OutputError unless the suffix is one of a picture or a video."""
+    if target.suffix.lower() not in STILLS + VIDEOS:
+        raise OutputError(f"{target}: unknown format; use one of {', '.join(STILLS + VIDEOS)}")
+
+
 def save(target: Path, sides: Sequence[Side], names: tuple[str, str], split: bool, frame: int | None) -> None:
     """Write a picture (of `frame`, or of the clip's showcase frame) or, by the target's suffix, a video."""
     first, second = (side.clip for side in sides)
-    suffix = target.suffix.lower()
-    if suffix in STILLS:
+    if target.suffix.lower() in STILLS:
         index = first.showcase if frame is None else frame
         if index >= min(len(first.frames), len(second.frames)):
             raise InputError(f"frame {index} is not among the frames that were read")
         picture = join(first.frames[index], second.frames[index], names, split)
         if not cv2.imwrite(str(target), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
             raise OutputError(f"{target}: cannot be written")
-    elif suffix in VIDEOS:
-        _save_video(target, first, second, names, split)
     else:
-        raise OutputError(f"{target}: unknown format; use one of {', '.join(STILLS + VIDEOS)}")
+        _save_video(target, first, second, names, split)
 
 
 def _save_video(target: Path, first: Clip, second: Clip, names: tuple[str, str], split: bool) -> None:

@@ -1,6 +1,6 @@
 """The one-step diffusion generator: a conditional x0-predictor over groups of frames.
 
-It restores what the in-loop codec shows (the coarse picture) and never enters the coding loop (DESIGN section 2).
+It restores what the in-loop codec shows (the coarse picture) and never enters the coding loop (spec section 8).
 A convolutional U-Net at 1/4, 1/8 and 1/16 resolution predicts x0 as coarse + residual from the coarse picture and
 the noise sample of the last timestep. From the papers: the Frame Type Embedder (Diff-SIT), Contextual Semantic
 Guidance: tokens of the codec's feature buffer in cross-attention, and Temporal Consistency Guidance: a diffusion
@@ -22,9 +22,6 @@ from torch import Tensor, nn
 
 from neurcodec.entropy.texture import CELL, LEVELS
 from neurcodec.generator.text import TextEncoder
-
-STRIDE = 16
-"""Pictures are padded to multiples of this."""
 
 
 class FrameKind(IntEnum):

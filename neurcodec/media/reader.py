@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import struct
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -59,7 +60,9 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; a second call does nothing."""
+        """Close the file; a second call does nothing, nor one while another thread waits for the next item."""
+        if inspect.getgeneratorstate(self._events) == inspect.GEN_RUNNING:
+            return
         self._events.close()
         self._container.close()
 

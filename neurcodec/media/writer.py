@@ -124,9 +124,10 @@ class _Pictures:
     """Numbered PNG files, from 1."""
 
     def __init__(self, pattern: str) -> None:
-        if len(re.findall(r"%\d*d", pattern)) != 1 or pattern.count("%") != 1:
+        name = Path(pattern).name
+        if len(re.findall(r"%\d*d", name)) != 1 or name.count("%") != 1:
             raise OutputError(f"{pattern}: a PNG name needs one number pattern, as in frame_%05d.png")
-        self._pattern = pattern
+        self._pattern = Path(pattern)
         self._number = 0
         self.notes: list[str] = []
 
@@ -137,7 +138,8 @@ class _Pictures:
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "rgb24"
         encoder.time_base = Fraction(1, 25)
         packets = encoder.encode(picture) + encoder.encode(None)
-        Path(self._pattern % self._number).write_bytes(b"".join(bytes(packet) for packet in packets))
+        path = self._pattern.with_name(self._pattern.name % self._number)
+        path.write_bytes(b"".join(bytes(packet) for packet in packets))
 
     def write_packet(self, packet: Packet) -> None:
         """Pictures hold no other streams."""

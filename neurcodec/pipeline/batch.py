@@ -6,6 +6,7 @@ Every event is a mapping with `event`, `job` (its number from 0) and `file`, doc
 from __future__ import annotations
 
 import glob
+import logging
 import multiprocessing
 import os
 import queue
@@ -21,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from neurcodec.container import check
-from neurcodec.errors import InputError, NcodecError, OutputError
+from neurcodec.errors import InputError, NcodecError, OutputError, PartialError
 from neurcodec.pipeline import distributed
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
 
@@ -38,6 +39,16 @@ _PAUSE = 0.5  # seconds between progress events of a job
 INTERRUPTED = 130  # exit code
 _events: Any = None  # in a worker: the queue to the main process
 _busy = False  # in a worker: is a job running?
+_here = threading.local()  # its attribute job: the one that this thread does
+
+
+class _Warnings(logging.Handler):
+    """Makes events of the package's warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the main process; records of other threads than a job's are passed over."""
+        if (job := getattr(_here, "job", None)) is not None:
+            _events.put(_event("warning", job, warning=" ".join(record.getMessage().split())))
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ def _expand(name: str, wanted: set[str]) -> Iterator[tuple[Path, Path]]:
         root, found = path, sorted(path.rglob("*"))
     else:
         found = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-        if not found:
+        if not found or not glob.has_magic(name):
             raise InputError(f"{name}: no such file, folder or match")
         root = Path(*path.parts[: next(i for i, part in enumerate(path.parts) if glob.has_magic(part))])
         wanted = {match.suffix.lower() for match in found}
@@ -135,9 +146,11 @@ def _start(workers: int, threads: bool) -> tuple[Executor, Any]:
 
 
 def _share(events: Any) -> None:
-    """In a new thread: nothing but to know the queue."""
+    """In a new worker: know the queue, and tell warnings."""
     global _events
     _events = events
+    logger = logging.getLogger("neurcodec")
+    logger.handlers, logger.propagate = [_Warnings(logging.WARNING)], False
 
 
 def _lost(job: Job, future: Future[None]) -> Event | None:
@@ -150,8 +163,7 @@ def _lost(job: Job, future: Future[None]) -> Event | None:
 
 def _begin(events: Any) -> None:
     """In a new worker: leave interruptions to the main process, and end with it."""
-    global _events
-    _events = events
+    _share(events)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
     parent = multiprocessing.parent_process()
@@ -179,7 +191,7 @@ def _event(kind: str, job: Job, **facts: object) -> Event:
 def _work(job: Job) -> None:
     """In a worker: do a job."""
     global _busy
-    _busy = True
+    _busy, _here.job = True, job
     try:
         if not job.options.overwrite and _whole(job):
             _events.put(_event("skipped", job))
@@ -193,7 +205,7 @@ def _work(job: Job) -> None:
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
     finally:
-        _busy = False
+        _busy, _here.job = False, None
 
 
 def _whole(job: Job) -> bool:
@@ -239,7 +251,7 @@ def _code(job: Job) -> Event:
         decoded = decode_file(job.source, job.target, options, progress)
         facts = {"frames": decoded.frames, "chunks": decoded.chunks}
         if decoded.lost:
-            facts |= {"lost": list(decoded.lost), "exit_code": 11}
+            facts |= {"lost": list(decoded.lost), "exit_code": PartialError.exit_code}
     seconds = time.monotonic() - begun
     facts |= {"bytes": job.target.stat().st_size, "seconds": round(seconds, 3)}
     return facts | {"fps": round(facts["frames"] / seconds, 2)}

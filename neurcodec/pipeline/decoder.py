@@ -55,15 +55,15 @@ def decode_file(
 
         codec = profiles.decoding(reader.header.profile, model, options)
         job = _Job(reader, codec, options, progress)
-        with _output(target) as output:
+        with _output(target, options.overwrite) as output:
             job.run(output)
     return job.report()
 
 
-def _output(target: Path) -> AbstractContextManager[Path | BinaryIO]:
+def _output(target: Path, overwrite: bool) -> AbstractContextManager[Path | BinaryIO]:
     if target == pipes.STANDARD:
         return pipes.standard_output()
-    return atomic_pictures(target) if is_picture_pattern(target) else atomic_file(target)
+    return atomic_pictures(target, overwrite) if is_picture_pattern(target) else atomic_file(target)
 
 
 class _Job:

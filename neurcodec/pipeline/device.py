@@ -42,7 +42,7 @@ def reported(device: torch.device) -> Iterator[None]:
     except RuntimeError as error:
         from torch._dynamo.exc import TorchDynamoException
 
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        if "out of memory" in str(error) or "can't allocate memory" in str(error):
             advice = "free some or use --device cpu" if device.type == "cuda" else "free some"
             raise DeviceError(f"{device}: not enough memory for the networks at this size; {advice}") from error
         if isinstance(error, TorchDynamoException):

@@ -164,6 +164,7 @@ class _Job:
                 self.packet_bytes += len(item.data)
                 if self.packet_bytes > _PACKET_BYTES:
                     self._queue(None)
+                    self._write(self.ahead)
 
     def _encode(self, chunk: list[Frame]) -> None:
         """Code a chunk, or take it from the partial file."""

@@ -51,9 +51,10 @@ class NativeCodec:
         self.tick: Callable[[], None] | None = None
         self.settings = EncodeOptions()
         self.entropy = EntropyModel.load(model.entropy_path)
-        self._coarse = load_network(CoarseCodec, model.folder / "coarse", self.device)
+        with reported(self.device):
+            self._coarse = load_network(CoarseCodec, model.folder / "coarse", self.device)
+            self._generator = load_network(Generator, model.folder / "generator", self.device) if diffusion else None
         self.features = int(self._coarse.config.features)
-        self._generator = load_network(Generator, model.folder / "generator", self.device) if diffusion else None
         if compile and self._generator is not None:
             self._generator.compile(dynamic=False, mode="reduce-overhead")  # with CUDA graphs, where there is CUDA
 

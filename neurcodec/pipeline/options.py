@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from neurcodec.container import Profile
+from neurcodec.errors import InputError
 from neurcodec.pipeline.span import Span
 
 if TYPE_CHECKING:
@@ -54,11 +55,15 @@ class QualityTarget(Protocol):
 
 
 def fitting(profile: Profile | None, width: int, height: int) -> Profile:
-    """The profile asked for, or layered, or native where AV1 cannot code a picture of this size."""
-    if profile is not None:
-        return profile
+    """The profile asked for, or layered, or native where AV1 cannot code a picture of this size.
+
+    InputError for the layered profile where it cannot.
+    """
     least, most = BASE_SIDES
-    return Profile.LAYERED if least <= min(width, height) and max(width, height) <= most else Profile.NATIVE
+    codable = least <= min(width, height) and max(width, height) <= most
+    if profile is Profile.LAYERED and not codable:
+        raise InputError(f"AV1 cannot code a picture of {width}x{height}; use the native profile")
+    return profile if profile is not None else Profile.LAYERED if codable else Profile.NATIVE
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
     """Refuse an output that is the input, is no regular file, exists without `overwrite`, or has no folder.
 
     Raises OutputError. Standard output must be no terminal. An output that is the input is refused even with
-    `overwrite`. Of a picture pattern the first picture is looked at.
+    `overwrite`. Of a picture pattern the first picture is looked at; the others are when it is known how many they are.
     """
     if target == STANDARD:
         check_output()
@@ -74,12 +74,18 @@ def atomic_file(target: Path, keep: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_pictures(pattern: Path) -> Iterator[Path]:
-    """Yield a pattern of the same name in a temporary folder; on success its files move beside `pattern`."""
+def atomic_pictures(pattern: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a pattern of the same name in a temporary folder; on success its files move beside `pattern`.
+
+    OutputError if one of them is there already, without `overwrite`; none is moved then.
+    """
     temporary = pattern.parent / f".{uuid.uuid4().hex[:8]}"
     try:
         temporary.mkdir()
         yield temporary / pattern.name
+        for path in sorted(temporary.iterdir()):
+            if not overwrite and (pattern.parent / path.name).exists():
+                raise OutputError(f"{path}: exists already; -f overwrites it")
         for path in sorted(temporary.iterdir()):
             _sync(path)
             path.replace(pattern.parent / path.name)

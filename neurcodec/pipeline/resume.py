@@ -75,6 +75,7 @@ class Partial:
             or gop.last_duration != frames[-1].duration
             or gop.quality != options.quality
             or options.backbone_interval not in (None, gop.backbone_interval)
+            or (gop.base is not None and bool(options.detail) != (Substream.LATENTS_P in gop.substreams))
             or {kind: streams.get(kind) for kind in SAME} != {kind: gop.substreams.get(kind) for kind in SAME}
         ):
             raise self._other()

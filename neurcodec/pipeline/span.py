@@ -53,13 +53,15 @@ def select(reader: Reader, span: Span | None) -> Iterator[Part | Packet]:
         origin = item.pts[0] if origin is None else origin
         wanted = _wanted(reader, span, item, origin)
         if wanted.stop == 0:  # the span ended before
-            end = item.pts[0]
+            end = item.pts[0] if end is None else end
             break
         if not wanted:
+            packets.clear()
             continue
         if shift is None:
             shift = item.pts[wanted.start]
-        end = item.pts[wanted.stop] if wanted.stop < item.frames else None
+        bounds = (*item.pts, item.pts[-1] + item.last_duration)
+        end = bounds[wanted.stop] if wanted.stop < item.frames or _over(reader, span, item, origin) else None
         yield Part(item, wanted, shift)
         yield from _shifted(reader, packets, shift, end)
         packets.clear()
@@ -108,6 +110,15 @@ def _wanted(reader: Reader, span: Span, gop: Gop, origin: int) -> range:
     start = sum(key < first for key in keys)
     stop = gop.frames if end is None else sum(key < end for key in keys)
     return range(min(start, stop), stop)
+
+
+def _over(reader: Reader, span: Span, gop: Gop, origin: int) -> bool:
+    """Does the span end with this chunk or in it?"""
+    if span.end is None:
+        return False
+    if span.seconds:
+        return gop.pts[-1] + gop.last_duration >= _ticks(span.end, reader, origin)
+    return gop.first_frame + gop.frames >= span.end
 
 
 def _shifted(reader: Reader, packets: list[Packet], shift: int, end: int | None) -> Iterator[Packet]:

@@ -20,6 +20,7 @@ from neurcodec.coarse.codec import latent_worth, motion_weight, quantise, to_lum
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.motion import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
+from neurcodec.errors import InputError
 from neurcodec.training.loop import Schedule, Trainer
 from neurcodec.training.sampler import to_tensor
 
@@ -54,6 +55,8 @@ class ClipSampler:
 
     def chain(self, frames: int, size: int) -> np.ndarray:
         """One chain, uint8 (frames, size, size, 3); a picture or short clip is held."""
+        if all(min(entry["height"], entry["width"]) < size for _, entry in self.entries):
+            raise InputError(f"no clip of stage pairs has {size} rows and columns")
         while True:
             folder, entry = self.entries[self.random.choice(len(self.entries), p=self.weights)]
             if min(entry["height"], entry["width"]) >= size:

@@ -1,7 +1,7 @@
 """The training loop that every stage shares: EMA, clipping, non-finite steps skipped, checkpoints, resume, a log.
 
-A stage gives a model and a function from a step number to a loss; the run folder holds `checkpoint.safetensors`
-and `checkpoint.json` (everything to go on from) and `log.jsonl` (one line per report).
+A stage gives a model and a function from a step number to a loss; the run folder holds
+`checkpoint-STEP.safetensors` and `checkpoint.json` (everything to go on from) and `log.jsonl` (one line per report).
 """
 
 from __future__ import annotations

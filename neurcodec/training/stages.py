@@ -23,6 +23,7 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
+from neurcodec.pipeline.device import choose
 from neurcodec.training import captions, coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
@@ -171,6 +172,9 @@ STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
 
 def run(stage: str, place: Place, settings: Mapping[str, str]) -> None:
     """Run a stage; settings are texts for the stage's config."""
+    if settings and stage in ("pairs", "captions"):
+        raise InputError(f"--config: stage {stage} has no settings")
+    choose(place.device)
     torch.set_num_threads(place.threads)
     cv2.setNumThreads(place.threads)
     STAGES[stage](place, settings)
