@@ -13,8 +13,9 @@ once for each of these, and prints a Markdown table of bytes, LPIPS (squeeze), i
 
 Each of the last four is the generator's row with that one thing added, so its gain is the difference to that row. A row
 that costs bytes is worth it only if the plain file at as many bytes is worse: the last column is the LPIPS that the
-generator's row would have at these bytes, interpolated between the qualities. --captions is a JSON object of texts by
-clip, NAME or FOLDER-NAME without suffix, as stage captions writes it. --profile native leaves out filling and detail.
+generator's row would have at these bytes, the logarithms interpolated between the qualities. --captions is a JSON
+object of texts by clip, NAME or FOLDER-NAME without suffix, as stage captions writes it. --profile native leaves out
+filling and detail.
 """
 
 from __future__ import annotations
@@ -98,12 +99,12 @@ def measure(clip: Clip, plain: EncodeOptions, caption: str, network: LPIPS) -> l
 def at_bytes(rows: list[Row], row: Row) -> str:
     """The LPIPS of the generator's rows of the same clip at a row's bytes; "" outside their range."""
     own = [other for other in rows if (other.clip, other.name) == (row.clip, "generator")]
-    curve = sorted((np.log(other.size), other.lpips) for other in own)
+    curve = sorted((np.log(other.size), np.log(other.lpips)) for other in own)
     place = np.log(row.size)
     if not curve or not curve[0][0] <= place <= curve[-1][0]:
         return ""
     sizes, values = zip(*curve, strict=True)
-    return f"{np.interp(place, sizes, values):.4f}"
+    return f"{np.exp(np.interp(place, sizes, values)):.4f}"
 
 
 def table(rows: list[Row]) -> str:
