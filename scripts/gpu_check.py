@@ -252,12 +252,12 @@ def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     for path in sorted(options.clips.glob("*.mp4")) if options.clips else []:
         sources.append(clip(bench.folder / f"{path.stem}.mkv", path, None, options.frames))
     yield from exactness(bench, sources)
+    if bench.device.startswith("cuda") and not options.no_speed:  # before anything is compiled, which keeps memory
+        yield from memory(bench, source, full, 2 * options.frames)
     yield from pixels(bench, sources)
     if not options.no_speed:
         count = options.frames if options.quick else 10 * options.frames
         yield from speed(bench, clip(bench.folder / "large.mkv", source, large, count), large, count)
-        if bench.device.startswith("cuda"):
-            yield from memory(bench, source, full, 2 * options.frames)
 
 
 def main() -> int:
