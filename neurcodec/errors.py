@@ -17,6 +17,9 @@ Usage errors exit with 2 (click), Ctrl-C with 130.
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C or SIGTERM ended."""
+
 
 class NcodecError(Exception):
     """Base of all errors that a user can cause; its text is one line: what, where, what to do."""

@@ -126,9 +126,9 @@ def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
         yield f"{profile.name.lower()}: cpu to {bench.device} and back", f"{done} files {failed[:1] or ''}", not failed
 
 
-def pixels(bench: Bench, sources: list[Path]) -> Iterator[Row]:
+def pixels(bench: Bench, sources: list[Path], compiled: bool) -> Iterator[Row]:
     """The pixel plane: the device in its precision against the CPU in float32."""
-    for profile, compile in ((Profile.NATIVE, False), (Profile.LAYERED, False), (Profile.LAYERED, True)):
+    for profile, compile in ((Profile.NATIVE, False), (Profile.LAYERED, False), (Profile.LAYERED, True))[: 2 + compiled]:
         peak, worst, total, count = 0, 0.0, 0.0, 0
         for source in sources:
             coded = bench.encode(source, "cpu", profile=profile, quality=30)
@@ -254,7 +254,7 @@ def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     yield from exactness(bench, sources)
     if bench.device.startswith("cuda") and not options.no_speed:  # before anything is compiled, which keeps memory
         yield from memory(bench, source, full, 2 * options.frames)
-    yield from pixels(bench, sources)
+    yield from pixels(bench, sources, compiled=not options.no_speed)
     if not options.no_speed:
         count = options.frames if options.quick else 10 * options.frames
         yield from speed(bench, clip(bench.folder / "large.mkv", source, large, count), large, count)

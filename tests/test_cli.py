@@ -20,6 +20,7 @@ import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
 from neurcodec import __version__
+from neurcodec.container import Reader
 
 ROOT = Path(__file__).parent.parent
 
@@ -121,9 +122,10 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["decode", "{coded}", "{tmp}/out.avi", "--model", "{model}"], 4, "out.avi: unknown output format"),
         (["decode", "{coded}", "{tmp}/out.png", "--model", "{model}"], 4, "needs one number pattern"),
         (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "x"], 4, "no encoder named"),
+        (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "aac"], 4, "no video enc"),
         (["decode", "{coded}", "{tmp}/out.mp4"], 8, "the file needs model 'tiny'.*give its folder with --model"),
         (["decode", "{clip}", "{tmp}/out.mp4"], 5, "clip.mp4: at byte 0: this is not an .nvc file"),
-        (["decode", "{cut}", "{tmp}/out.mp4", "--model", "{model}"], 6, "cut.nvc: at byte"),
+        (["decode", "{cut}", "{tmp}/out.mp4", "--model", "{model}"], 6, "cut.nvc: at byte.*--salvage keeps"),
         (["verify", "{cut}", "--quick"], 6, "cut.nvc: at byte"),
         (["info", "{tmp}/none.nvc"], 3, "No such file"),
         (["info", "{tmp}"], 3, "Is a directory"),
@@ -154,6 +156,23 @@ def test_wrong_usage_exits_with_2(arguments: list[str], ncodec: Run) -> None:
     run = ncodec(*arguments)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", ">&- 2>&-"])
+def test_a_job_does_not_fail_because_nobody_listens(stderr: str, tiny_model: Path, tmp_path: Path) -> None:
+    source, target = write_clip(tmp_path / "in.mkv", scene(2, (96, 80))), tmp_path / "out.nvc"
+    job = f'"{sys.executable}" -m neurcodec encode "{source}" "{target}" --model "{tiny_model}" --device cpu {stderr}'
+    assert subprocess.run(["bash", "-c", job], env=ENVIRONMENT, check=False, timeout=60).returncode == 0
+    with target.open("rb") as file:
+        assert sum(gop.frames for gop in Reader(file).gops()) == 2
+
+
+def test_names_with_a_colon(ncodec: Run, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "12:30.mkv", scene(2, (96, 80)))
+    assert ncodec("encode", "12:30.mkv", "12:30.nvc", "--model", tiny_model).returncode == 0
+    assert ncodec("decode", "12:30.nvc", "12:31.mkv", "--model", tiny_model).returncode == 0
+    assert (tmp_path / "12:31.mkv").exists()
 
 
 def test_overwriting_needs_force(ncodec: Run, clip: Path, tiny_model: Path, tmp_path: Path) -> None:

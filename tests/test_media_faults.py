@@ -70,6 +70,15 @@ def test_truncated_mp4_gives_what_is_there(tmp_path: Path) -> None:
     assert all(np.array_equal(one.rgb, two.rgb) for one, two in zip(part[:-1], whole, strict=False))
 
 
+def test_truncated_matroska_is_said(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", count=50, audio=("aac",))
+    assert not any("ends early" in line for line in frames_of(path)[1])
+    rewrite(path, lambda data: data[: len(data) * 6 // 10])
+    part, warnings = frames_of(path)
+    assert any("of 2.0" in line and "seconds are there" in line for line in warnings), warnings
+    assert 5 < len(part) < 50
+
+
 def test_mp4_without_its_index(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", count=50)
     rewrite(path, lambda data: data[: data.rindex(b"moov") - 4])
@@ -275,7 +284,9 @@ def test_only_the_first_video_stream_is_kept_and_alpha_is_left_out(tmp_path: Pat
     rgba = np.concatenate([picture(64, 48, 0), np.full((48, 64, 1), 128, np.uint8)], axis=2)
     packets = encoder.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")) + encoder.encode(None)
     (tmp_path / "a.png").write_bytes(b"".join(map(bytes, packets)))
-    assert np.array_equal(frames_of(tmp_path / "a.png")[0][0].rgb, rgba[..., :3])
+    pictures, said = frames_of(tmp_path / "a.png")
+    assert np.array_equal(pictures[0].rgb, rgba[..., :3])
+    assert "transparency is not kept" in said
 
 
 class Failing(io.FileIO):

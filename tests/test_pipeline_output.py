@@ -41,6 +41,16 @@ def test_a_link_keeps_pointing_at_the_file(tmp_path: Path) -> None:
     assert real.read_bytes() == b"new"
 
 
+def test_permissions_stay_and_long_names_fit(tmp_path: Path) -> None:
+    target = tmp_path / ("\u00fc" * 120 + ".nvc")
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    with atomic_file(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_os_errors_name_the_output(tmp_path: Path) -> None:
     target = tmp_path / "out.nvc"
     with pytest.raises(OutputError, match=r"out\.nvc: No space left"), atomic_file(target):

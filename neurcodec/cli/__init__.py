@@ -12,17 +12,16 @@ import os
 import pkgutil
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
+from typing import Any, TextIO
 
 import click
 
 from neurcodec import __version__
 from neurcodec.cli._help import GroupedCommands
 from neurcodec.cli._text import plain
-from neurcodec.errors import NcodecError, OutputError
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C or SIGTERM."""
+from neurcodec.errors import INTERRUPTED, NcodecError, OutputError
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -64,8 +63,33 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+class _Messages:
+    """Standard error: a job does not fail because nobody can be told of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits, if that is possible."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def main() -> None:
     """Run `ncodec` with the process's arguments and exit with the code of neurcodec/errors.py."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed; its number must not become an output's
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    sys.stderr = _Messages(sys.stderr)
     for known in _SIGNALS:
         if signal.getsignal(known) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
             signal.signal(known, _interrupt)

@@ -91,7 +91,7 @@ def _run(inputs: tuple[str, ...], folder: Path, suffix: str, workers: int, as_js
 
 
 def _json(event: dict[str, Any]) -> None:
-    click.echo(json.dumps(event, ensure_ascii=False))
+    click.echo(json.dumps(event))
 
 
 def _line(event: dict[str, Any]) -> None:

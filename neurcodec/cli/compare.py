@@ -13,8 +13,8 @@ from neurcodec.pipeline.output import atomic_file, check_target
 
 
 @click.command(name="compare")
-@click.argument("first", metavar="A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@click.argument("first", metavar="A", type=click.Path(path_type=Path, readable=False))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path, readable=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
               help="A picture (.png, .jpg) or a video (.mp4, .mkv, .mov).")
 @click.option("--split", is_flag=True, help="One picture, the left half of A and the right half of B.")

@@ -10,7 +10,8 @@ import click
 
 from neurcodec.cli import _coding, _common
 from neurcodec.cli._help import GroupedCommand, examples
-from neurcodec.errors import PartialError
+from neurcodec.cli._text import plain
+from neurcodec.errors import DamageError, PartialError
 
 _EXAMPLES = examples(
     "ncodec decode out.nvc rec.mp4",
@@ -21,8 +22,8 @@ _EXAMPLES = examples(
 
 
 @click.command(name="decode", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option("--format", "container", type=click.Choice(["y4m", "matroska"]),
               help="Of OUT.  [default: as its suffix says; matroska on -]")
 @_coding.decoding
@@ -43,9 +44,13 @@ def command(
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
     with _common.Bar("decode", quiet) as bar:
-        report = decode_file(source, target, options, bar)
+        try:
+            report = decode_file(source, target, options, bar)
+        except DamageError as error:
+            advice = "" if options.salvage else "; --salvage keeps what is whole"
+            raise DamageError(f"{error}{advice}") from error
     if not quiet:
         speed = report.frames / (time.perf_counter() - start)
-        click.echo(f"{target}: {report.frames} frames, {speed:.1f} frames/s", err=True)
+        click.echo(plain(f"{target}: {report.frames} frames, {speed:.1f} frames/s"), err=True)
     if report.lost:
         raise PartialError(f"{source}: {'; '.join(report.lost)}; the rest is in {target}")

@@ -10,6 +10,7 @@ import click
 
 from neurcodec.cli import _coding, _common
 from neurcodec.cli._help import GroupedCommand, examples
+from neurcodec.cli._text import plain
 from neurcodec.pipeline.pipes import STANDARD
 
 _EXAMPLES = examples(
@@ -21,8 +22,8 @@ _EXAMPLES = examples(
 
 
 @click.command(name="encode", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @_coding.encoding
 @_common.quiet
 @_common.verbose
@@ -44,9 +45,10 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
         report = encode_file(source, target, options, bar)
     if not quiet:
         if report.found is not None:
-            click.echo(f"{target}: {report.found}", err=True)
+            click.echo(plain(f"{target}: {report.found}"), err=True)
         speed = report.frames / (time.perf_counter() - start)
-        click.echo(
+        figures = (
             f"{target}: {report.frames} frames, {report.bytes:,} bytes, {report.bits_per_pixel:.5f} bits/pixel, "
-            f"{report.kbps:.1f} kbps, {speed:.1f} frames/s", err=True,
+            f"{report.kbps:.1f} kbps, {speed:.1f} frames/s"
         )
+        click.echo(plain(figures), err=True)

@@ -13,7 +13,7 @@ from neurcodec.cli._text import plain
 
 
 @click.command(name="info")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 @_common.no_limits
 def command(file: Path, as_json: bool, no_limits: bool) -> None:

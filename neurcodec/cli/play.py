@@ -19,7 +19,7 @@ _PLAYERS = {
 
 
 @click.command(name="play")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--start", metavar="T", help="Begin at this time: seconds or [H:]M:S.")
 @click.option("--no-diffusion", is_flag=True, help="Show the coarse picture, where the whole is too slow.")
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that FILE names]")

@@ -10,7 +10,7 @@ from neurcodec.cli import _common
 
 
 @click.command(name="verify")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--quick", is_flag=True, help="Structure, CRCs and limits only; needs no model.")
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that FILE names]")
 @_common.no_limits

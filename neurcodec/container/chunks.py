@@ -91,7 +91,9 @@ def pack_preamble(minor: int = 0) -> bytes:
 def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
     """The preamble's bytes and fields; FormatError if this reader cannot read the file."""
     data = source.read(PREAMBLE_BYTES)
-    if data[:8] != tables.SIGNATURE[: len(data[:8])] or not data:
+    if not data:
+        raise FormatError("at byte 0: the file is empty")
+    if data[:8] != tables.SIGNATURE[: len(data[:8])]:
         raise FormatError("at byte 0: this is not an .nvc file (the signature is another)")
     if len(data) < PREAMBLE_BYTES:
         raise DamageError(f"at byte {len(data)}: the file ends within its first {PREAMBLE_BYTES} bytes")

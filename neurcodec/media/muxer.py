@@ -22,6 +22,8 @@ DEFAULT_CODEC: Mapping[str, tuple[str, dict[str, str]]] = {
     "y4m": ("wrapped_avframe", {}),
 }
 ODD_420 = {"libsvtav1", "libvpx-vp9", "libaom-av1", "wrapped_avframe"}  # encoders that take odd sizes as yuv420p
+REFUSED = {"mov": ("opus", "flac")}
+"""Codecs that FFmpeg lists for a format, and then does not write."""
 MP4_KEYS = {
     "title", "artist", "album_artist", "album", "author", "comment", "composer", "copyright", "creation_time", "date",
     "description", "encoding_tool", "episode_id", "genre", "grouping", "keywords", "lyrics", "network", "show",
@@ -58,7 +60,9 @@ class Muxer:
         muxing = {"avoid_negative_ts": "disabled"}  # else a first audio packet below 0 shifts every picture
         if format in ("mp4", "mov"):
             muxing |= _mp4_options(info)
-        file = str(target) if isinstance(target, Path) else target
+        file = str(target.absolute()) if isinstance(target, Path) else target
+        if av.Codec(codec, "w").type != "video":
+            raise ValueError(f"{codec} is no video encoder")
         self._container = av.open(file, "w", format=FORMATS[format], container_options=muxing)
         try:
             self._video: Any = self._container.add_stream(
@@ -139,7 +143,7 @@ class Muxer:
 
     def _set_up_rest(self, format: str) -> None:
         for number, stream in enumerate(self._info.streams):
-            if copied.supports(self._container, stream):
+            if copied.supports(self._container, stream) and stream.codec not in REFUSED.get(format, ()):
                 self._copied[number] = (stream, copied.add(self._container, stream))
             else:
                 what = f"{stream.kind.name.lower()} stream {number} ({stream.codec})"

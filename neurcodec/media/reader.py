@@ -100,7 +100,7 @@ class VideoReader:
 
     def _open(self, source: str | Path | BinaryIO) -> Any:
         try:
-            file = str(source) if isinstance(source, Path) else source
+            file = str(source.absolute()) if isinstance(source, Path) else source  # else "12:30.mp4" names a protocol
             return av.open(file, "r", metadata_errors="replace", options={"max_pixels": str(MAX_PIXELS)})
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{self.name}: cannot be read as media ({_reason(error)})") from None
@@ -146,7 +146,10 @@ class VideoReader:
 
     def _decode(self) -> Generator[Any]:
         """Yield decoded frames (av.VideoFrame) and copied packets in file order."""
+        end = Fraction(0)  # of what was read, in seconds
         for packet in self._demux():
+            if packet is not None and packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet is None or packet.stream is self._video:
                 self._packets += packet is not None and packet.size > 0
                 yield from self._decode_packet(packet)
@@ -163,6 +166,9 @@ class VideoReader:
         self._ended = True
         if "mp4" in self._container.format.name and self._packets < self._video.frames:
             self._notes.append(f"the file ends early: {self._packets} of {self._video.frames} pictures are there")
+        told = Fraction(self._container.duration or 0, av.time_base)
+        if "matroska" in self._container.format.name and told - end > max(Fraction(1, 4), told / 50):
+            self._notes.append(f"the file ends early: {float(end):.2f} of {float(told):.2f} seconds are there")
 
     def _decode_packet(self, packet: Any) -> Iterator[Any]:
         try:
@@ -200,6 +206,8 @@ class VideoReader:
         self._converter = colour.Converter(matrix, color_range, first.height)
         self._timeline = Timeline(nominal_step(stream.time_base, rate))
         depth = max(component.bits for component in first.format.components)
+        if any(component.is_alpha for component in first.format.components):
+            self._notes.append("transparency is not kept")
         if depth > 8:
             self._notes.append(f"the source has {depth} bits per sample; it is coded at 8")
         if matrix == colour.UNSPECIFIED:

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from neurcodec.container import check
-from neurcodec.errors import InputError, NcodecError, OutputError, PartialError
+from neurcodec.errors import INTERRUPTED, InputError, NcodecError, OutputError, PartialError
 from neurcodec.pipeline import distributed
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
 
@@ -36,7 +36,6 @@ VIDEOS = {
 """Suffixes that make a file of a folder an input of `batch encode`."""
 
 _PAUSE = 0.5  # seconds between progress events of a job
-INTERRUPTED = 130  # exit code
 _events: Any = None  # in a worker: the queue to the main process
 _busy = False  # in a worker: is a job running?
 _here = threading.local()  # its attribute job: the one that this thread does
@@ -88,7 +87,8 @@ def _expand(name: str, wanted: set[str]) -> Iterator[tuple[Path, Path]]:
         yield path, Path(path.name)
         return
     if path.is_dir():
-        root, found = path, sorted(path.rglob("*"))
+        root = path
+        found = sorted(Path(folder, name) for folder, _, names in os.walk(path, onerror=_unread) for name in names)
     else:
         found = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
         if not found or not glob.has_magic(name):
@@ -98,6 +98,10 @@ def _expand(name: str, wanted: set[str]) -> Iterator[tuple[Path, Path]]:
     for match in found:
         if match.is_file() and match.suffix.lower() in wanted and not match.name.startswith("."):
             yield match, match.relative_to(root)
+
+
+def _unread(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
 def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
@@ -201,7 +205,8 @@ def _work(job: Job) -> None:
     except NcodecError as error:
         _events.put(_event("error", job, error=" ".join(str(error).split()), exit_code=error.exit_code))
     except OSError as error:
-        _events.put(_event("error", job, error=f"{job.source}: {error}", exit_code=OutputError.exit_code))
+        reason = f"{error.filename or job.source}: {error.strerror or error}"
+        _events.put(_event("error", job, error=reason, exit_code=OutputError.exit_code))
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
     finally:

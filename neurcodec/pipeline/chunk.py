@@ -27,6 +27,10 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not 1 <= len(frames) <= MAX_FRAMES:
         raise InputError(f"a chunk is uint8 (1 to {MAX_FRAMES}, height, width, 3), not {frames.dtype} {frames.shape}")
+    if frame_rate <= 0:
+        raise InputError(f"a frame rate is above 0, not {float(frame_rate):g}")
+    if options.rated or options.target is not None:
+        raise InputError("a chunk in memory has no target; give its quality")
     _, height, width, _ = frames.shape
     profile = fitting(options.profile, width, height)
     options = replace(options, profile=profile)

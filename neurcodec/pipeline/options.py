@@ -108,6 +108,8 @@ class EncodeOptions:
             raise ValueError("a target and a cluster exclude each other")
         if self.rated and self.resume:
             raise ValueError("a rate target and resume exclude each other")
+        if not 0 <= self.quality <= MAX_QUALITY:
+            raise ValueError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
         if not 0 <= self.detail <= 255:
             raise ValueError(f"detail {self.detail} is outside 0..255")
 

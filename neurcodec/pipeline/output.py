@@ -53,14 +53,17 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
 def atomic_file(target: Path, keep: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target` (same suffix); on success it becomes `target`, else it is removed.
 
-    With `keep` it is `target` with ".part" behind its name, may exist already, and stays when the block raises.
+    With `keep` it is `target` with ".part" behind its name, may exist already, and stays when the block raises. A file
+    that is replaced leaves its permissions to the new one.
     """
     final = Path(os.path.realpath(target))
-    name = f"{final.name}.part" if keep else f".{final.stem}.{uuid.uuid4().hex[:8]}{final.suffix}"
+    name = f"{final.name}.part" if keep else f".{_short(final.stem)}.{uuid.uuid4().hex[:8]}{final.suffix}"
     temporary = final.with_name(name)
     try:
         yield temporary
         _sync(temporary)
+        if final.exists():
+            temporary.chmod(stat.S_IMODE(final.stat().st_mode))
         temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
@@ -96,6 +99,11 @@ def atomic_pictures(pattern: Path, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(str(error).replace(str(temporary), str(pattern.parent))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _short(name: str) -> str:
+    """A name of at most 100 bytes, so that more fits behind it."""
+    return os.fsencode(name)[:100].decode(errors="ignore")
 
 
 def _sync(path: Path) -> None:
