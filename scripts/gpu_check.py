@@ -128,7 +128,8 @@ def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
 
 def pixels(bench: Bench, sources: list[Path], compiled: bool) -> Iterator[Row]:
     """The pixel plane: the device in its precision against the CPU in float32."""
-    for profile, compile in ((Profile.NATIVE, False), (Profile.LAYERED, False), (Profile.LAYERED, True))[: 2 + compiled]:
+    ways = [(Profile.NATIVE, False), (Profile.LAYERED, False), (Profile.LAYERED, True)]
+    for profile, compile in ways if compiled else ways[:2]:
         peak, worst, total, count = 0, 0.0, 0.0, 0
         for source in sources:
             coded = bench.encode(source, "cpu", profile=profile, quality=30)
