@@ -87,6 +87,11 @@ def test_one_chunk_in_memory(profile: Profile, tiny_model: Path, tmp_path: Path)
     for wrong in (frames[0], frames.astype(np.float32), frames[:0]):
         with pytest.raises(InputError, match="a chunk is uint8"):
             neurcodec.encode_chunk(wrong, model=model)
+    for rate, options in ((0, {}), (25, {"target_size": 5000})):
+        with pytest.raises(InputError):
+            neurcodec.encode_chunk(frames, rate, model=model, **options)
+    with pytest.raises(ValueError, match="quality 64 is outside"):
+        neurcodec.encode_chunk(frames, model=model, quality=64)
 
 
 def test_several_chunks_are_a_file(coded: Path, tiny_model: Path) -> None:
