@@ -283,6 +283,13 @@ def test_webm_holds_opus_beside_av1(tmp_path: Path) -> None:
     assert (info.codec, info.streams[0].codec) == ("av1", "opus")
 
 
+def test_mov_goes_without_what_ffmpeg_does_not_write(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", audio=("libopus", "aac"))
+    _, warnings = copy(source, tmp_path / "b.mov")
+    assert warnings == ["audio stream 0 (opus) is not kept: mov cannot hold it; mkv can hold most"]
+    assert [stream.codec for stream in read(tmp_path / "b.mov")[0].streams] == ["aac"]
+
+
 def test_an_rgb_picture_becomes_a_tagged_video(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "p%d.png", VideoInfo(64, 48, Fraction(1, 25))) as writer:
         writer.write(Frame(picture(64, 48, 3), 0, 1))
