@@ -86,7 +86,7 @@ class _Messages:
 
 def main() -> None:
     """Run `ncodec` with the process's arguments and exit with the code of neurcodec/errors.py."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: idle threads must not spin (decision 0025)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: idle threads must not spin (0025)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed; its number must not become an output's
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
