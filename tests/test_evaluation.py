@@ -23,6 +23,8 @@ from neurcodec.evaluation.clips import Clip
 from neurcodec.evaluation.lpips import CHANNELS, FEATURES_FILE, HEADS_FILE, LPIPS, squeezenet_features
 
 Weights = dict[str, Tensor]
+HERE = [name for name in metrics.DEFAULT if name not in ("cvvdp", "ssimulacra2")]
+"""What needs no program of an environment of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +136,15 @@ def test_lpips_weights_that_do_not_fit(tmp_path: Path) -> None:
 
 def test_identity_is_perfect_and_noise_is_not(weights: Path) -> None:
     source = clip()
-    scorer = scoring.ClipScorer(source, metrics.load_networks(metrics.DEFAULT, weights))
+    scorer = scoring.ClipScorer(source, metrics.load_networks(HERE, weights))
     rng = np.random.default_rng(2)
     noisy = np.clip(source.frames + rng.normal(0, 25, source.frames.shape), 0, 255).astype(np.uint8)
     same, worse = scorer.score([source.frames.copy(), noisy])
-    assert list(same) == list(metrics.DEFAULT)
-    for name in metrics.DEFAULT:
+    assert list(same) == list(HERE)
+    for name in HERE:
         metric = metrics.METRICS[name]
-        assert same[name] == pytest.approx(metric.perfect, abs=1e-6), name
+        slack = 1 if name.startswith("vmaf") else 1e-6  # VMAF gives a hundred to nothing
+        assert same[name] == pytest.approx(metric.perfect, abs=slack), name
         assert (worse[name] < same[name] - 1e-3) if metric.higher else (worse[name] > same[name] + 1e-4), name
 
 
@@ -199,10 +202,10 @@ def test_missing_weights_give_a_line_not_a_crash(weights: Path, tmp_path: Path) 
     (tmp_path / "tae").mkdir()
     (tmp_path / "tae" / tae.ENCODER_FILE).write_bytes((weights / tae.ENCODER_FILE).read_bytes())
     networks = metrics.load_networks(["lpips", "psnr", "tae"], tmp_path)
-    assert networks.metrics == ["psnr", "tae"]
+    assert networks.metrics == ["tae", "psnr"]
     assert "--weights" in networks.missing["lpips"]
-    with pytest.raises(NcodecError, match="unknown metric 'vmaf'"):
-        metrics.load_networks(["vmaf"], tmp_path)
+    with pytest.raises(NcodecError, match="unknown metric 'vamf'"):
+        metrics.load_networks(["vamf"], tmp_path)
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ pytest.importorskip("psutil")
 from conftest import scene, write_clip
 
 from neurcodec.errors import DependencyError, InputError, NcodecError
-from neurcodec.evaluation import bench, clips, compare, peers, pictures, report
+from neurcodec.evaluation import bench, cache, clips, compare, matched, peers, programs, report
 from neurcodec.evaluation.cache import Cache, Point
 from neurcodec.evaluation.clips import Clip
-from neurcodec.evaluation.codecs import RateWindow, Setting
+from neurcodec.evaluation.codecs import Setting
 from neurcodec.evaluation.metrics import load_networks
 from neurcodec.evaluation.processes import Cost, run_process
 
@@ -42,10 +42,11 @@ class Toy:
     name: str = "toy"
     steps: tuple[int, ...] = (8, 16, 32, 64)
     note: str = ""
-    calls: list[int] = field(default_factory=list, compare=False)
+    calls: list[float] = field(default_factory=list, compare=False)
 
     curves = ("toy", "toy-coarse")
     ours = True
+    step = 1.0
 
     def describe(self) -> dict[str, str]:
         return {"note": self.note}
@@ -60,14 +61,15 @@ class Toy:
         self.calls.append(setting.value)
         frames = np.stack(list(clips.iterate(source)))
         target = folder / "toy.bin"
-        target.write_bytes(zlib.compress((frames // setting.value).tobytes()))
+        target.write_bytes(zlib.compress((frames // int(setting.value)).tobytes()))
         return target, target.stat().st_size, Cost(0.5, 0.4, 1 << 20)
 
     def decode(self, coded: Path, setting: Setting, clip: Clip, curve: str) -> tuple[Path, Cost]:
         levels = np.frombuffer(zlib.decompress(coded.read_bytes()), np.uint8).reshape(clip.frames.shape)
-        frames = levels * setting.value + setting.value // 2
+        step = int(setting.value)
+        frames = levels * step + step // 2
         if curve == "toy-coarse":
-            frames = frames // (2 * setting.value) * (2 * setting.value) + setting.value
+            frames = frames // (2 * step) * (2 * step) + step
         target = coded.with_name(f"{curve}.nut")
         clips.write_lossless(target, np.clip(frames, 0, 255).astype(np.uint8), clip.rate)
         return target, Cost(0.25, 0.2, 2 << 20)
@@ -91,38 +93,38 @@ def test_lossless_cut_gives_the_same_frames_and_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.name)
-@pytest.mark.parametrize("half", [False, True])
-def test_peer_round_trip(peer: peers.Peer, half: bool, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", [1, 2])
+def test_peer_round_trip(peer: peers.Peer, scale: int, source: Path, tmp_path: Path) -> None:
     """Bytes are the sum of the packets; the picture comes back at its size, and close."""
     target = tmp_path / "coded.mkv"
-    setting = Setting(20, half)
+    setting = Setting(20, scale)
     size = peers.encode(peer, setting, source, target)
     with av.open(str(target)) as container:
         stored = [packet.size for packet in container.demux(video=0) if packet.size]
     # Matroska drops AV1's temporal delimiters (2 bytes a packet) and lengthens a start code of x264's first packet.
     rewritten = {"libsvtav1": -2 * len(stored), "libx264": 1}.get(peer.encoder, 0)
     assert sum(stored) == size + rewritten
-    frames = np.stack(list(peers.decoded(target, half, WIDTH, HEIGHT)))
+    frames = np.stack(list(peers.decoded(target, scale, WIDTH, HEIGHT)))
     assert frames.shape == clip().frames.shape
     error = np.abs(frames.astype(int) - clip().frames).mean()
-    assert error < (12 if half else 6)
+    assert error < (12 if scale > 1 else 6)
 
 
 @pytest.mark.parametrize("size", [(75, 53), (64, 48), (33, 34)])
-@pytest.mark.parametrize("half", [False, True])
-def test_peers_take_odd_sizes(half: bool, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_peers_take_odd_sizes(scale: int, size: tuple[int, int]) -> None:
     width, height = size
     picture = scene(1, size)[0]
-    prepared = peers.prepare(picture, half)
+    prepared = peers.prepare(picture, scale)
     assert prepared.shape[0] % 2 == 0 and prepared.shape[1] % 2 == 0
-    back = peers.restore(prepared, half, width, height)
+    back = peers.restore(prepared, scale, width, height)
     assert back.shape == picture.shape
-    assert np.array_equal(back, picture) or half
+    assert np.array_equal(back, picture) or scale > 1
 
 
 def test_yuv_and_back_does_not_shift_colours() -> None:
     grey = np.repeat(np.arange(0, 256, 2, dtype=np.uint8)[None, :, None], 16, 0).repeat(3, 2)
-    assert np.abs(peers.to_rgb(peers.to_yuv(grey)).astype(int) - grey).max() <= 2
+    assert np.abs(peers.to_rgb(programs.to_yuv(grey)).astype(int) - grey).max() <= 2
 
 
 def test_peer_names() -> None:
@@ -150,25 +152,31 @@ def test_failed_process_says_why() -> None:
         run_process(["/no/such/program"])
 
 
-def run(folder: Path, codecs: list[Toy | peers.Peer], jobs: int = 1) -> tuple[report.Run, Cache]:
+def run(
+    folder: Path, codecs: list[Toy | peers.Peer], jobs: int = 1, show: bool = True
+) -> tuple[report.Run, Cache]:
     networks = load_networks(["psnr", "flicker"], folder)
-    cache = Cache(folder / "cache")
-    results = [
-        bench.run_clip(clip(name, size), codecs, networks, cache, jobs, lambda text, count: None)
-        for name, size in (("one", (WIDTH, HEIGHT)), ("two", (80, 72)))
-    ]
-    return report.Run(results, codecs, networks, "ncodec bench", jobs), cache
+    store = Cache(folder / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matched, "RATE", 0.7)
+        if not show:
+            patch.setattr(bench, "show", lambda *given: None)
+        results = [
+            bench.run_clip(clip(name, size), codecs, networks, store, jobs, lambda text, count: None)
+            for name, size in (("one", (WIDTH, HEIGHT)), ("two", (80, 72)))
+        ]
+    return report.Run(results, codecs, networks, "ncodec bench", jobs), store
 
 
 @pytest.fixture
 def small_peer(monkeypatch: pytest.MonkeyPatch) -> peers.Peer:
-    monkeypatch.setattr(peers, "WINDOW", RateWindow(0, 1000, 1000))
-    return replace(peers.select(["x264"])[0], crf=(4, 14, 24, 34), half_crf=(20,))
+    monkeypatch.setattr(peers, "RATES", (0, 1000, 1000))
+    return replace(peers.select(["x264"])[0], ladder=((1, (0, 14, 24, 34)), (2, (20,))))
 
 
 def test_report(tmp_path: Path, small_peer: peers.Peer) -> None:
-    measured, cache = run(tmp_path, [Toy(), small_peer])
-    report.write(measured, tmp_path / "out", cache)
+    measured, _ = run(tmp_path, [Toy(), small_peer])
+    report.write(measured, tmp_path / "out")
     data = json.loads((tmp_path / "out" / "report.json").read_text())
     assert data["type"] == "neurcodec-bench"
     first = data["clips"][0]
@@ -176,13 +184,15 @@ def test_report(tmp_path: Path, small_peer: peers.Peer) -> None:
     for point in ours:
         size = len(zlib.compress((clip().frames // point["value"]).tobytes()))
         assert point["bytes"] == size
-        assert point["bpp"] == pytest.approx(size * 8 / (COUNT * WIDTH * HEIGHT))
+        assert point["bpp"] == pytest.approx(size * 8 / (COUNT * WIDTH * HEIGHT), rel=1e-5)
         assert point["encode"]["fps"] == pytest.approx(COUNT / 0.5)
     rows = [row for row in data["bd_rate"] if row["metric"] == "psnr"]
-    assert {(row["test"], row["anchor"]) for row in rows} == {("toy", "x264"), ("toy-coarse", "x264")}
-    assert all(row["clips"]["one"] is None or row["clips"]["one"] > 0 for row in rows)
+    pairs = {("toy", "x264"), ("toy-coarse", "x264"), ("toy", "toy-coarse")}
+    assert {(row["test"], row["anchor"]) for row in rows} == pairs
+    assert all(row["clips"]["one"] is None or row["clips"]["one"] > 0 for row in rows if row["anchor"] == "x264")
+    assert data["metrics"]["psnr"]["kind"] == "fidelity"
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "preset=medium" in text and "with and without diffusion" in text
+    assert "preset=medium" in text and "What the generator is worth" in text
     for name in ("plot-psnr.png", "plot-flicker.png", "strip-one.jpg", "strip-two.jpg"):
         assert name in text
         assert 1000 < (tmp_path / "out" / name).stat().st_size < 200_000
@@ -190,11 +200,11 @@ def test_report(tmp_path: Path, small_peer: peers.Peer) -> None:
 
 def test_cache_keeps_what_did_not_change(tmp_path: Path, small_peer: peers.Peer) -> None:
     first, again, changed = Toy(), Toy(), Toy(note="another model")
-    before, _ = run(tmp_path, [first, small_peer])
-    after, _ = run(tmp_path, [again, small_peer], jobs=2)
+    before, _ = run(tmp_path, [first, small_peer], show=False)
+    after, _ = run(tmp_path, [again, small_peer], jobs=2, show=False)
     assert sorted(first.calls) == sorted(2 * [8, 16, 32, 64]) and again.calls == []
     assert [result.points for result in before.clips] == [result.points for result in after.clips]
-    run(tmp_path, [changed])
+    run(tmp_path, [changed], show=False)
     assert sorted(changed.calls) == sorted(first.calls)
 
 
@@ -206,12 +216,14 @@ def test_points_outside_the_window_are_counted_but_not_scored(tmp_path: Path) ->
 
 
 def result(points: list[Point]) -> bench.ClipResult:
-    return bench.ClipResult("made", "0", 10, 100, 100, Fraction(25), 0, np.zeros((100, 100, 3), np.uint8), points)
+    return bench.ClipResult("made", "0", 10, 100, 100, Fraction(25), points)
 
 
-def curve(name: str, sizes: Sequence[int], value: Callable[[int], float], half: bool = False) -> list[Point]:
+def curve(
+    name: str, sizes: Sequence[int], value: Callable[[int], float], scale: int = 1, metric: str = "lpips"
+) -> list[Point]:
     cost = Cost(1, 1, 1)
-    return [Point(name, i, half, size, cost, cost, {"lpips": value(size)}, "x") for i, size in enumerate(sizes)]
+    return [Point(name, i, scale, size, cost, cost, {metric: value(size)}) for i, size in enumerate(sizes)]
 
 
 def test_comparison_against_known_curves() -> None:
@@ -224,18 +236,84 @@ def test_comparison_against_known_curves() -> None:
     assert row["mean"] == pytest.approx(-20, abs=0.1) and row["overlapping"] == 1
     equal = [row for row in compare.equal_bytes([made], ["ours"], ["peer"]) if row["bytes"] == 1600]
     assert equal[0]["score"] == pytest.approx(0.05) and equal[0]["anchors"]["peer"] > 0.06
-    bad_half = result(peer + ours + curve("peer", [1500, 3000], lambda size: 0.2, half=True))
+    bad_half = result(peer + ours + curve("peer", [1500, 3000], lambda size: 0.2, scale=2))
     assert compare.bd_table([bad_half], ["ours"], ["peer"])[0]["mean"] == pytest.approx(row["mean"], abs=1e-6)
-    good_half = result(peer + ours + curve("peer", [1200], lambda size: 0.04, half=True))
+    good_half = result(peer + ours + curve("peer", [1200], lambda size: 0.04, scale=2))
     assert compare.bd_table([good_half], ["ours"], ["peer"])[0]["mean"] > row["mean"] + 5
 
 
-def test_strip_takes_the_peers_best_at_the_same_bytes() -> None:
-    ours = curve("ours", [100, 190, 400, 900], lambda size: 0.1)
-    others = curve("a", [150, 200], lambda size: 0.3) + curve("b", [210, 2000], lambda size: 0.2)
-    chosen = pictures.strip_points(result(ours + others), "ours", ["a", "b"])
-    assert chosen is not None
-    assert (chosen[0].size, chosen[1].size) == (190, 210)
+def test_mean_of_judges_is_geometric() -> None:
+    """One judge at a quarter of the bytes, two at as many: the cube root of a quarter."""
+    sizes = [1000, 2000, 4000, 8000]
+    made = []
+    for metric, share in (("vmaf-neg", 0.25), ("cvvdp", 1.0), ("lite1", 1.0)):
+        sign = 1 if metric != "lite1" else -1
+        made += curve("peer", sizes, lambda size, sign=sign: sign * np.log(size), metric=metric)
+        smaller = [int(share * size) for size in sizes]
+        made += curve("ours", smaller, lambda size, sign=sign, share=share: sign * np.log(size / share), metric=metric)
+    row = compare.jury(compare.bd_table([result(made)], ["ours"], ["peer"]))[0]
+    assert row["mean"] == row["clips"]["made"] == pytest.approx(100 * (0.25 ** (1 / 3) - 1), abs=0.1)
+    assert compare.jury(compare.bd_table([result(made[:8])], ["ours"], ["peer"])) == []
+
+
+@pytest.mark.parametrize("wanted", [150, 1000, 4096, 9000])
+@pytest.mark.parametrize("rising", [False, True])
+def test_seek_comes_as_near_as_steps_allow(wanted: int, rising: bool) -> None:
+    asked = []
+
+    def encode(value: float) -> int:
+        asked.append(value)
+        return round(100 * 2 ** (value / 8 if rising else (56 - value) / 8))
+
+    known = {value: encode(value) for value in (0.0, 24.0, 56.0)}
+    asked.clear()
+    value, size = matched.seek(encode, known, wanted, 0.25)
+    assert size == encode(value) and abs(size / wanted - 1) < matched.TOLERANCE
+    assert len(asked) <= matched.TRIES + 1
+    coarse = matched.seek(encode, known, wanted, 8)[1]
+    assert abs(np.log2(coarse / wanted)) <= 0.51
+    assert matched.seek(encode, known, 1e9, 1)[1] == max(known.values())
+
+
+def test_what_is_shown_has_the_same_bytes(tmp_path: Path, small_peer: peers.Peer) -> None:
+    """Of the toy the file whose size is nearest to the rate, of x264 one within the tolerance; kept in the cache."""
+    toy = Toy(steps=(4, 8, 16, 64))
+    measured, _ = run(tmp_path, [toy, small_peer])
+    shown = measured.clips[0].shown
+    assert shown is not None
+    assert [version.name for version in shown.versions] == ["source", "toy", "toy-coarse", "x264"]
+    source, ours, coarse, peer = shown.versions
+    assert source.size is None and ours.size == coarse.size
+    assert peer.size is not None and ours.size is not None and abs(peer.size / ours.size - 1) < matched.TOLERANCE
+    for version in shown.versions:
+        assert [picture.shape for picture in version.pictures] == len(shown.frames) * [(HEIGHT, WIDTH, 3)]
+    assert np.array_equal(source.pictures[0], clip().frames[shown.frames[0]])
+    assert not np.array_equal(ours.pictures[0], coarse.pictures[0])
+    calls = len(toy.calls)
+    again, _ = run(tmp_path, [toy, small_peer])
+    assert len(toy.calls) == calls
+    assert again.clips[0].shown is not None and again.clips[0].shown.versions[3].size == peer.size
+
+
+def test_an_earlier_report_is_not_measured_again(tmp_path: Path, small_peer: peers.Peer) -> None:
+    first, again, changed = Toy(), Toy(), Toy(note="another")
+    measured, _ = run(tmp_path / "one", [first, small_peer], show=False)
+    report.write(measured, tmp_path / "out")
+    known = cache.read_report(tmp_path / "out" / "report.json")
+    for toy, calls in ((again, 0), (changed, 4)):
+        folder = tmp_path / (toy.note or "two")
+        Cache(folder / "cache").learn(known)
+        taken, _ = run(folder, [toy, small_peer], show=False)
+        assert len(toy.calls) == 2 * calls
+        mine = [point for point in taken.clips[0].points if point.curve == "x264"]
+        before = [point for point in measured.clips[0].points if point.curve == "x264"]
+        assert [point.size for point in mine] == [point.size for point in before]
+        assert mine[0].metrics["psnr"] == pytest.approx(before[0].metrics["psnr"], rel=1e-5)
+    Cache(tmp_path / "old" / "cache").learn({**known, "scoring": 0})
+    assert not (tmp_path / "old" / "cache").exists()
+    (tmp_path / "none.json").write_text("[1]")
+    with pytest.raises(InputError, match="not a report"):
+        cache.read_report(tmp_path / "none.json")
 
 
 def test_clips_of_the_same_name_are_refused() -> None:

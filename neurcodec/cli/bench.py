@@ -66,11 +66,14 @@ def _program(name: str, text: str) -> Callable[[Any], Any]:
               help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_CACHE, show_default=True,
               help="Folder of results that need not be measured again.")
+@click.option("--known", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="REPORT.json",
+              help="An earlier report: what has not changed since is not measured again.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
               help="Measurements at a time; more than one disturbs the speeds.")
 def command(
     clips: tuple[Path, ...], out: Path, page: Path | None, qualities: tuple[int, ...], peers: str, metrics: str | None,
-    frames: int, profile: str, model: str, weights: Path | None, cache: Path, jobs: int,
+    frames: int, profile: str, model: str, weights: Path | None, cache: Path, known: Path | None,
+    jobs: int,
 ) -> None:
     """Measure this codec and its peers on the first frames of CLIPS.
 
@@ -80,7 +83,7 @@ def command(
     try:
         from neurcodec.evaluation import bench, report
         from neurcodec.evaluation import peers as peer_codecs
-        from neurcodec.evaluation.cache import Cache
+        from neurcodec.evaluation.cache import Cache, read_report
         from neurcodec.evaluation.metrics import DEFAULT, default_weights, load_networks
     except ImportError as error:
         raise DependencyError(f"bench needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
@@ -92,9 +95,11 @@ def command(
     for name, reason in networks.missing.items():
         click.echo(f"ncodec: warning: {name} is left out: {reason}", err=True)
     store = Cache(cache.expanduser())
+    if known is not None:
+        store.learn(read_report(known))
     results = bench.run(clips, frames, codecs, networks, store, jobs)
     run = report.Run(results, codecs, networks, f"ncodec {shlex.join(sys.argv[1:])}", jobs)
-    click.echo(f"ncodec: the report is {report.write(run, out, store, page)}", err=True)
+    click.echo(f"ncodec: the report is {report.write(run, out, page)}", err=True)
 
 
 def _ours(qualities: tuple[int, ...], profile: str, model: str) -> list[Codec]:

@@ -18,10 +18,11 @@ import torch
 from tqdm import tqdm
 
 from neurcodec.errors import InputError
-from neurcodec.evaluation import clips, scoring
+from neurcodec.evaluation import cache, clips, scoring
 from neurcodec.evaluation.cache import Cache, Point
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.codecs import Codec, Setting
+from neurcodec.evaluation.matched import Shown, show
 from neurcodec.evaluation.metrics import Networks
 
 Progress = Callable[[str, int], None]
@@ -32,7 +33,7 @@ GROUP = 4
 
 @dataclass
 class ClipResult:
-    """All points of one clip, and what the report says about it; `picture` is the source's showcase frame."""
+    """All points of one clip, what the report says about it, and what it shows: pictures at the same bytes."""
 
     name: str
     hash: str
@@ -40,9 +41,8 @@ class ClipResult:
     width: int
     height: int
     rate: Fraction
-    showcase: int
-    picture: Frames
     points: list[Point]
+    shown: Shown | None = None
 
     @property
     def pixels(self) -> int:
@@ -52,17 +52,10 @@ class ClipResult:
 
 def cache_key(codec: Codec, clip: Clip, setting: Setting) -> dict[str, Any]:
     """Everything that a result depends on."""
-    return {
-        "codec": codec.name,
-        "settings": codec.describe(),
-        "value": setting.value,
-        "scale": setting.scale,
-        "clip": clip.hash,
-        "scoring": scoring.VERSION,
-    }
+    return cache.key(codec.name, codec.describe(), clip.hash, setting.value, setting.scale)
 
 
-def measure(codec: Codec, settings: Sequence[Setting], scorer: scoring.ClipScorer, cache: Cache) -> list[Point]:
+def measure(codec: Codec, settings: Sequence[Setting], scorer: scoring.ClipScorer, store: Cache) -> list[Point]:
     """Code the scorer's clip at these settings, score all versions together, and store the points of each setting."""
     clip = scorer.clip
     with tempfile.TemporaryDirectory(prefix="ncodec-bench-") as name:
@@ -73,11 +66,7 @@ def measure(codec: Codec, settings: Sequence[Setting], scorer: scoring.ClipScore
     for (point, _), metrics in zip(scored, scorer.score([frames for _, frames in scored]), strict=True):
         point.metrics = metrics
     for setting, group in zip(settings, groups, strict=True):
-        key = cache_key(codec, clip, setting)
-        for point, frames in group:
-            if frames is not None:
-                point.picture = cache.put_picture(key, point.curve, frames[clip.showcase])
-        cache.put(key, [point for point, _ in group])
+        store.put(cache_key(codec, clip, setting), [point for point, _ in group])
     return [point for group in groups for point, _ in group]
 
 
@@ -98,7 +87,7 @@ def _code(codec: Codec, setting: Setting, source: Path, clip: Clip) -> list[tupl
 
 
 def run(
-    paths: Sequence[Path], frames: int, codecs: Sequence[Codec], networks: Networks, cache: Cache, jobs: int
+    paths: Sequence[Path], frames: int, codecs: Sequence[Codec], networks: Networks, store: Cache, jobs: int
 ) -> list[ClipResult]:
     """Measure all codecs on the first `frames` frames of every file, with a progress bar on a terminal."""
     check_names(paths)
@@ -110,11 +99,11 @@ def run(
             bar.set_postfix_str(text, refresh=False)
             bar.update(count)
 
-        return [run_clip(clips.load(path, frames), codecs, networks, cache, jobs, progress) for path in paths]
+        return [run_clip(clips.load(path, frames), codecs, networks, store, jobs, progress) for path in paths]
 
 
 def run_clip(
-    clip: Clip, codecs: Sequence[Codec], networks: Networks, cache: Cache, jobs: int, progress: Progress
+    clip: Clip, codecs: Sequence[Codec], networks: Networks, store: Cache, jobs: int, progress: Progress
 ) -> ClipResult:
     """All points of one clip, from the cache where it has them; `jobs` groups of points are measured at a time."""
     points: list[Point] = []
@@ -122,7 +111,7 @@ def run_clip(
     for codec in codecs:
         missing: list[Setting] = []
         for setting in codec.settings(*clip.size):
-            stored = cache.get(cache_key(codec, clip, setting), networks.metrics)
+            stored = store.get(cache_key(codec, clip, setting), networks.metrics)
             left_out = stored and any(not point.metrics and codec.wanted(setting, point.size, clip) for point in stored)
             if stored is None or left_out:
                 missing.append(setting)
@@ -131,18 +120,18 @@ def run_clip(
                 progress(f"{clip.name} {codec.name}", 1)
         size = max(1, GROUP // len(codec.curves))
         work += [(codec, missing[start : start + size]) for start in range(0, len(missing), size)]
-    points += _measure_all(work, scoring.ClipScorer(clip, networks), cache, jobs, progress)
+    points += _measure_all(work, scoring.ClipScorer(clip, networks), store, jobs, progress)
     points.sort(key=lambda point: (point.curve, point.scale, point.value))
-    picture = clip.frames[clip.showcase].copy()
-    return ClipResult(clip.name, clip.hash, len(clip.frames), *clip.size, clip.rate, clip.showcase, picture, points)
+    shown = show(clip, codecs, points, store)
+    return ClipResult(clip.name, clip.hash, len(clip.frames), *clip.size, clip.rate, points, shown)
 
 
 def _measure_all(
-    work: list[tuple[Codec, list[Setting]]], scorer: scoring.ClipScorer, cache: Cache, jobs: int, progress: Progress
+    work: list[tuple[Codec, list[Setting]]], scorer: scoring.ClipScorer, store: Cache, jobs: int, progress: Progress
 ) -> list[Point]:
     points: list[Point] = []
     with ThreadPoolExecutor(jobs) as pool:
-        tasks = {pool.submit(measure, *item, scorer, cache): item for item in work}
+        tasks = {pool.submit(measure, *item, scorer, store): item for item in work}
         try:
             for task in as_completed(tasks):
                 points += task.result()

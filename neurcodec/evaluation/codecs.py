@@ -37,6 +37,10 @@ class Codec(Protocol):
     @property
     def ours(self) -> bool: ...
 
+    @property
+    def step(self) -> float:
+        """The smallest difference between two values of its rate parameter."""
+
     def describe(self) -> dict[str, str]:
         """All settings that change the result; printed in the report and part of the cache key."""
 
@@ -71,6 +75,7 @@ class Neurcodec:
     profile: str = "auto"
 
     ours = True
+    step = 1.0
 
     @property
     def name(self) -> str:
@@ -101,7 +106,7 @@ class Neurcodec:
 
     def encode(self, source: Path, setting: Setting, folder: Path) -> tuple[Path, int, Cost]:
         target = folder / "coded.nvc"
-        cost = _ncodec(self._encode(str(source), str(target), str(setting.value)))
+        cost = _ncodec(self._encode(str(source), str(target), f"{setting.value:g}"))
         return target, target.stat().st_size, cost
 
     def decode(self, coded: Path, setting: Setting, clip: Clip, curve: str) -> tuple[Path, Cost]:

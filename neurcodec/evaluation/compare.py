@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from neurcodec.evaluation.bench import ClipResult
 from neurcodec.evaluation.curves import FEWEST_POINTS, Curve, bd_rate, hull, pareto, quality_at
-from neurcodec.evaluation.metrics import METRICS
+from neurcodec.evaluation.metrics import JURY, METRICS
 
 Json = dict[str, Any]
-RATES = (0.006, 0.015, 0.04)
-"""Bits per pixel at which all curves are listed: low, middle and high for this codec."""
-
-
 def curve_points(clip: ClipResult, curve: str, metric: str) -> list[tuple[float, float]]:
     """The measured (bytes, quality) of one curve, quality negated where less is better."""
     sign = 1.0 if METRICS[metric].higher else -1.0
@@ -75,17 +72,28 @@ def _signed(value: float | None, sign: float) -> float | None:
     return None if value is None else sign * value
 
 
-def fixed_rates(clips: Sequence[ClipResult], curves: Sequence[str]) -> list[Json]:
-    """What each curve reaches at the RATES (bits per pixel); null = outside its range."""
-    rows: list[Json] = []
-    for metric in _present(clips):
-        sign = 1.0 if METRICS[metric].higher else -1.0
-        for clip in clips:
-            bounds = {curve: envelope(clip, curve, metric) for curve in curves}
-            for rate in RATES:
-                scores = {c: _signed(quality_at(bound, rate * clip.pixels / 8), sign) for c, bound in bounds.items()}
-                rows.append({"metric": metric, "clip": clip.name, "bpp": rate, "scores": scores})
-    return rows
+def jury(rows: Sequence[Json]) -> list[Json]:
+    """The mean of judges from the rows of `bd_table`: the geometric mean of the BD-rates by the JURY, in percent.
+
+    One row for each pair of curves: `mean` of the means over the clips, `clips` of each clip; null where a judge finds
+    no overlap. No row where a judge was not measured.
+    """
+    pairs = list(dict.fromkeys((row["test"], row["anchor"]) for row in rows))
+    found: list[Json] = []
+    for test, anchor in pairs:
+        own = {row["metric"]: row for row in rows if (row["test"], row["anchor"]) == (test, anchor)}
+        judges = [own[name] for name in JURY if name in own]
+        if len(judges) == len(JURY):
+            clips = {name: _together([row["clips"][name] for row in judges]) for name in judges[0]["clips"]}
+            mean = _together([row["mean"] for row in judges])
+            found.append({"test": test, "anchor": anchor, "mean": mean, "clips": clips})
+    return found
+
+
+def _together(rates: Sequence[float | None]) -> float | None:
+    """Geometric mean of rates in percent, None where one is."""
+    known = [1 + rate / 100 for rate in rates if rate is not None]
+    return 100 * (math.prod(known) ** (1 / len(known)) - 1) if len(known) == len(rates) else None
 
 
 def mean_advantage(rows: Sequence[Json], metric: str, test: str, anchor: str) -> tuple[float, float, int] | None:

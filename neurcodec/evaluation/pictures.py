@@ -16,19 +16,15 @@ from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
 from neurcodec.evaluation.bench import ClipResult
-from neurcodec.evaluation.cache import Cache, Point
 from neurcodec.evaluation.clips import Frames
 from neurcodec.evaluation.compare import curve_points, envelope
 from neurcodec.evaluation.curves import Curve
+from neurcodec.evaluation.matched import Shown, Version
 from neurcodec.evaluation.metrics import METRICS
 
 COLOURS = 64
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 STRIP_WIDTH, STRIP_QUALITY = 480, 80
-STRIP_RATE = 0.015
-"""The strip shows the point of our curve whose bits per pixel are closest to this, by ratio."""
-SAME_BYTES = 1.25
-"""A peer's point counts as 'the same bytes' up to this ratio; it may be larger than ours, in its favour."""
 
 
 def save_plot(path: Path, clips: Sequence[ClipResult], curves: Sequence[str], metric: str) -> None:
@@ -74,30 +70,17 @@ def _axes(points: Curve, clip: ClipResult, sign: float) -> tuple[list[float], li
     return [size * 8 / clip.pixels for size, _ in points], [sign * value for _, value in points]
 
 
-def _bpp(point: Point, clip: ClipResult) -> float:
-    return point.size * 8 / clip.pixels
-
-
-def strip_points(clip: ClipResult, ours: str, peers: Sequence[str]) -> tuple[Point, Point] | None:
-    """Our point of the strip, and the peers' best (lowest LPIPS) of about the same bytes, or their nearest in bytes."""
-    own = [p for p in clip.points if p.curve == ours and p.picture]
-    others = [p for p in clip.points if p.curve in peers and p.picture]
-    if not own or not others:
-        return None
-    chosen = min(own, key=lambda p: abs(math.log(_bpp(p, clip) / STRIP_RATE)))
-    same = [p for p in others if 1 / SAME_BYTES <= p.size / chosen.size <= SAME_BYTES]
-    if same:
-        return chosen, min(same, key=lambda p: (p.metrics.get("lpips") or 0.0, -(p.metrics.get("psnr") or 0.0)))
-    return chosen, min(others, key=lambda p: abs(math.log(p.size / chosen.size)))
-
-
-def save_strip(path: Path, clip: ClipResult, cache: Cache, points: tuple[Point, Point]) -> None:
-    """One JPEG: the showcase frame of the source, of ours and of the peer, side by side, labelled."""
-    tiles = [_tile(clip.picture, "source")]
-    for point in points:
-        size = f" at 1/{point.scale}" if point.scale > 1 else ""
-        tiles.append(_tile(cache.picture(point.picture), f"{point.curve} {point.value}{size}: {point.size} bytes"))
+def save_strip(path: Path, clip: ClipResult, shown: Shown) -> None:
+    """One JPEG: the middle one of the shown frames of source, ours and the peers, side by side, labelled."""
+    frame = len(shown.frames) // 2
+    tiles = [_tile(version.pictures[frame], version.caption(clip.pixels)) for version in stripped(shown)]
     Image.fromarray(np.hstack(tiles)).save(path, quality=STRIP_QUALITY, optimize=True)
+
+
+def stripped(shown: Shown) -> list[Version]:
+    """The versions of a strip: the source, ours, and the last of the peers of each encoder that is there."""
+    last = {version.name.split("-")[0]: version for version in shown.versions if not version.name.endswith("-coarse")}
+    return list(last.values())
 
 
 def _tile(picture: Frames, label: str) -> Frames:
@@ -105,5 +88,5 @@ def _tile(picture: Frames, label: str) -> Frames:
     size = (STRIP_WIDTH, round(height * STRIP_WIDTH / width))
     tile = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     header = np.zeros((22, STRIP_WIDTH, 3), np.uint8)
-    cv2.putText(header, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(header, label, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
     return np.vstack([header, tile])

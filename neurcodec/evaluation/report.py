@@ -1,4 +1,4 @@
-"""The report: `report.json` (fields in docs/bench.md), `report.md`, plots and strips."""
+"""The report: `report.json` (fields in docs/bench.md), `report.md`, `report.html`, plots and strips."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from neurcodec import __version__
 from neurcodec.evaluation import compare, markdown, pictures
 from neurcodec.evaluation.bench import ClipResult
-from neurcodec.evaluation.cache import Cache, Point
+from neurcodec.evaluation.cache import SCORING, Point
 from neurcodec.evaluation.codecs import Codec
 from neurcodec.evaluation.compare import Json
 from neurcodec.evaluation.curves import METHOD
-from neurcodec.evaluation.metrics import METRICS, Networks
+from neurcodec.evaluation.metrics import JURY, METRICS, Networks
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+PLOTTED = (*JURY, "lpips")
+"""Metrics that are drawn as pictures of their own, where they were measured; report.html draws all."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,21 @@ class Run:
 
 
 def tested_curves(codecs: Sequence[Codec]) -> tuple[list[str], list[str]]:
-    """(curves under test, anchors): ours against the peers; without ours, each peer against all others."""
+    """(curves under test, anchors): ours against the peers and our own base; without ours, peers against each other."""
     peers = [curve for codec in codecs if not codec.ours for curve in codec.curves]
     ours = [curve for codec in codecs if codec.ours for curve in codec.curves]
-    return ours or peers, peers
+    return ours or peers, peers + ours[1:]
 
 
 def build(run: Run) -> Json:
     """The whole report as JSON-ready data."""
     tests, anchors = tested_curves(run.codecs)
     curves = [curve for codec in run.codecs for curve in codec.curves]
+    rates = compare.bd_table(run.clips, tests, anchors)
     system = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
     return {
         "type": "neurcodec-bench",
+        "scoring": SCORING,
         "version": FORMAT_VERSION,
         "neurcodec": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -57,9 +62,9 @@ def build(run: Run) -> Json:
         "interpolation": METHOD,
         "codecs": {codec.name: {"curves": list(codec.curves), **codec.describe()} for codec in run.codecs},
         "clips": [_clip(clip) for clip in run.clips],
-        "bd_rate": compare.bd_table(run.clips, tests, anchors),
+        "jury": compare.jury(rates),
+        "bd_rate": rates,
         "equal_bytes": compare.equal_bytes(run.clips, tests, anchors),
-        "fixed_rates": compare.fixed_rates(run.clips, curves),
         "costs": {curve: compare.costs(run.clips, curve) for curve in curves},
     }
 
@@ -77,7 +82,7 @@ def processor() -> str:
 def _clip(clip: ClipResult) -> Json:
     size = {"frames": clip.frames, "width": clip.width, "height": clip.height, "rate": str(clip.rate)}
     points = [_point(point, clip) for point in clip.points]
-    return {"name": clip.name, "sha256": clip.hash, **size, "showcase_frame": clip.showcase, "points": points}
+    return {"name": clip.name, "sha256": clip.hash, **size, "shown": _shown(clip), "points": points}
 
 
 def _point(point: Point, clip: ClipResult) -> Json:
@@ -88,30 +93,39 @@ def _point(point: Point, clip: ClipResult) -> Json:
     return data
 
 
-def write(run: Run, folder: Path, cache: Cache, page: Path | None = None) -> Path:
-    """Write report.json, plots and strips into `folder`, and the text to `page` (default: report.md in `folder`)."""
+def _shown(clip: ClipResult) -> Json | None:
+    """What the pictures of a clip are of."""
+    if clip.shown is None:
+        return None
+    versions = [{"name": v.name, "setting": v.setting, "bytes": v.size} for v in clip.shown.versions]
+    return {"frames": clip.shown.frames, "versions": versions}
+
+
+def rounded(data: Any) -> Any:
+    """The same data with numbers of six digits: more is noise."""
+    if isinstance(data, float):
+        return float(f"{data:.6g}")
+    if isinstance(data, dict):
+        return {key: rounded(value) for key, value in data.items()}
+    return [rounded(value) for value in data] if isinstance(data, list) else data
+
+
+def write(run: Run, folder: Path, page: Path | None = None) -> Path:
+    """Write report.json, report.html, plots and strips into `folder`, the text to `page` (report.md in `folder`)."""
     folder.mkdir(parents=True, exist_ok=True)
     data = build(run)
-    (folder / "report.json").write_text(json.dumps(data, indent=1) + "\n")
+    (folder / "report.json").write_text(json.dumps(rounded(data)) + "\n")
     curves = [curve for codec in run.codecs for curve in codec.curves]
     page = page or folder / "report.md"
     prefix = os.path.relpath(folder, page.parent)
     plots = []
-    for metric in run.networks.metrics:
+    for metric in [name for name in run.networks.metrics if name in PLOTTED] or run.networks.metrics:
         plots.append(f"{prefix}/plot-{metric}.png")
         pictures.save_plot(folder / f"plot-{metric}.png", run.clips, curves, metric)
-    strips = {name: f"{prefix}/{file}" for name, file in _write_strips(run, folder, cache).items()}
-    page.write_text(markdown.render(data, plots, strips))
-    return page
-
-
-def _write_strips(run: Run, folder: Path, cache: Cache) -> dict[str, str]:
-    """Save one strip per clip that has the points for it; returns the file names by clip."""
-    tests, anchors = tested_curves(run.codecs)
     strips = {}
     for clip in run.clips:
-        points = pictures.strip_points(clip, tests[0], [anchor for anchor in anchors if anchor != tests[0]])
-        if points is not None:
-            strips[clip.name] = f"strip-{clip.name}.jpg"
-            pictures.save_strip(folder / strips[clip.name], clip, cache, points)
-    return strips
+        if clip.shown is not None:
+            strips[clip.name] = f"{prefix}/strip-{clip.name}.jpg"
+            pictures.save_strip(folder / f"strip-{clip.name}.jpg", clip, clip.shown)
+    page.write_text(markdown.render(data, plots, strips))
+    return page

@@ -30,8 +30,6 @@ from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.evaluation.metrics import Distance, Networks
 from neurcodec.evaluation.programs import DB_CAP, Raw
 
-VERSION = 2
-"""Part of every cache key: raise it when a definition changes."""
 BATCH = 8
 SAMPLES = 6
 """About how many frames (MS-SSIM) or pairs of successive frames (LPIPS, tLP, Lite) of a clip are looked at."""

@@ -204,8 +204,8 @@ def _measure(compare: Compare, samples: list[Sample], quality: int, codec: Nativ
 
 def _key(metric: str, samples: list[Sample], options: EncodeOptions, codec: NativeCodec) -> dict[str, Any]:
     """Everything that a measured value depends on."""
+    from neurcodec.evaluation.cache import SCORING
     from neurcodec.evaluation.codecs import code_hash
-    from neurcodec.evaluation.scoring import VERSION
 
     digest = hashlib.sha256()
     for sample in samples:
@@ -213,7 +213,7 @@ def _key(metric: str, samples: list[Sample], options: EncodeOptions, codec: Nati
     model = codec.model
     settings = {name: str(value) for name, value in vars(options).items() if name not in _NO_MATTER}
     hashes = [digest.hexdigest(), code_hash(), model.entropy_hash.hex(), model.weights_hash.hex()]
-    return {"metric": f"{metric} {VERSION}", "options": settings, "hashes": hashes}
+    return {"metric": f"{metric} {SCORING}", "options": settings, "hashes": hashes}
 
 
 class _Known:

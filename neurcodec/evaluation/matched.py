@@ -1,0 +1,175 @@
+"""Pictures at the same bytes: of each clip one of our files, and of every peer one within TOLERANCE of its size.
+
+Only the encoder with the coarsest quantiser cannot come close to any size, so it goes first: our quality index is
+chosen for its size, then the others' quantisers for ours.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurcodec.evaluation import clips
+from neurcodec.evaluation.cache import Cache, Point
+from neurcodec.evaluation.clips import Clip, Frames
+from neurcodec.evaluation.codecs import Codec, Setting
+from neurcodec.evaluation.curves import hull
+
+RATE = 0.005
+"""Bits per pixel that is shown, about: in the middle of what this codec is for."""
+TOLERANCE = 0.03
+TRIES = 6
+VERSION = 1
+"""Part of the cache key: raise it when other files or frames are chosen."""
+
+Sizes = dict[float, int]
+"""Bytes by the value of a setting."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Pictures of one curve, uint8 (H, W, 3), for each shown frame; `size`: bytes of the whole clip, None: source."""
+
+    name: str
+    setting: str
+    size: int | None
+    pictures: list[Frames]
+
+    def caption(self, pixels: int) -> str:
+        """Setting and size, for a clip of so many pixels."""
+        if self.size is None:
+            return self.name
+        return f"{self.name} {self.setting}: {self.size:,} bytes, {self.size * 8 / pixels:.4f} bits per pixel"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a clip: numbers of the frames, and the source, ours, and the peers at the same bytes."""
+
+    frames: list[int]
+    versions: list[Version]
+
+
+def frames_of(clip: Clip) -> list[int]:
+    """Three frames: an early one, the showcase, a late one."""
+    count = len(clip.frames)
+    return sorted({count // 6, clip.showcase, 5 * count // 6})
+
+
+def show(clip: Clip, codecs: Sequence[Codec], points: Sequence[Point], store: Cache) -> Shown | None:
+    """The pictures of a clip, from the cache where they are there; None without our codec or its points."""
+    ours = next((codec for codec in codecs if codec.ours), None)
+    if ours is None or not any(point.curve in ours.curves for point in points):
+        return None
+    peers = [codec for codec in codecs if not codec.ours]
+    numbers = frames_of(clip)
+    key: dict[str, Any] = {"codec": "shown", "settings": {codec.name: codec.describe() for codec in codecs}}
+    key |= {"clip": clip.hash, "frames": numbers, "rate": RATE, "version": VERSION}
+    stored = store.get(key, [])
+    if stored is None:
+        stored = _make(clip, ours, peers, points, store, key)
+        store.put(key, stored)
+    versions = [Version("source", "", None, [clip.frames[number] for number in numbers])]
+    for point in stored:
+        pictures = [store.picture(key, f"{point.curve}-{number}") for number in numbers]
+        versions.append(Version(point.curve, _label(point, point.curve in ours.curves), point.size, pictures))
+    return Shown(numbers, versions)
+
+
+def _label(point: Point, ours: bool) -> str:
+    size = f" at 1/{point.scale}" if point.scale > 1 else ""
+    return f"quality {point.value:g}" if ours else f"{point.value:g}{size}"
+
+
+def _make(
+    clip: Clip, ours: Codec, peers: Sequence[Codec], points: Sequence[Point], store: Cache, key: dict[str, Any]
+) -> list[Point]:
+    """Code what is shown, and store its pictures under `key`; one point for each curve."""
+    made = []
+    with tempfile.TemporaryDirectory(prefix="ncodec-shown-") as name:
+        source = Path(name) / "source.nut"
+        clips.write_lossless(source, clip.frames, clip.rate)
+        for codec, setting, size in _chosen(clip, ours, peers, points, source):
+            coded, _, encoding = codec.encode(source, setting, source.parent)
+            for curve in codec.curves:
+                video, decoding = codec.decode(coded, setting, clip, curve)
+                frames = np.stack(list(clips.iterate(video)))
+                video.unlink()
+                made.append(Point(curve, setting.value, setting.scale, size, encoding, decoding))
+                for number in frames_of(clip):
+                    store.put_picture(key, f"{curve}-{number}", frames[number])
+    return made
+
+
+def _chosen(
+    clip: Clip, ours: Codec, peers: Sequence[Codec], points: Sequence[Point], source: Path
+) -> Iterator[tuple[Codec, Setting, int]]:
+    """The setting of each codec, and its bytes."""
+
+    def tried(codec: Codec, scale: int) -> tuple[Callable[[float], int], Sizes]:
+        sizes = {p.value: p.size for p in points if p.curve == codec.curves[0] and p.scale == scale}
+        return lambda value: codec.encode(source, Setting(value, scale), source.parent)[1], sizes
+
+    wanted = RATE * clip.pixels / 8
+    order = sorted((peer for peer in peers if _on_hull(peer, points)), key=lambda peer: -peer.step)
+    first = order[:1] if order and order[0].step >= ours.step else []
+    for peer in first:
+        setting, wanted = _nearest(peer, points, wanted)
+    value, size = seek(*tried(ours, 1), wanted, ours.step)
+    yield ours, Setting(value), size
+    for peer in order:
+        setting, bytes_there = _nearest(peer, points, size)
+        if abs(bytes_there / size - 1) > TOLERANCE:
+            value, bytes_there = seek(*tried(peer, setting.scale), size, peer.step)
+            setting = Setting(value, setting.scale)
+        yield peer, setting, bytes_there
+
+
+def _on_hull(codec: Codec, points: Sequence[Point]) -> list[Point]:
+    """A codec's points that are on the hull of its first metric that rises with quality."""
+    own = [point for point in points if point.curve == codec.curves[0] and point.metrics]
+    name = next((name for name in ("vmaf-neg", "psnr") if own and own[0].metrics.get(name) is not None), None)
+    if name is None:
+        return own
+    best = hull([(point.size, point.metrics[name] or 0.0) for point in own])
+    return [point for point in own if (point.size, point.metrics[name]) in best]
+
+
+def _nearest(codec: Codec, points: Sequence[Point], size: float) -> tuple[Setting, int]:
+    """The measured setting on a codec's hull that is nearest to a size, and its bytes."""
+    point = min(_on_hull(codec, points), key=lambda point: abs(math.log(point.size / size)))
+    return Setting(point.value, point.scale), point.size
+
+
+def seek(encode: Callable[[float], int], sizes: Sizes, wanted: float, step: float) -> tuple[float, int]:
+    """The value, in multiples of `step`, whose file is nearest to `wanted` bytes, and its bytes.
+
+    encode gives the bytes of a value; they rise or fall with it. sizes: what is known already; nothing outside of it is
+    tried. Ends within TOLERANCE, when no value between is left, or after TRIES files.
+    """
+    sizes = dict(sizes)
+
+    def miss(value: float) -> float:
+        return abs(math.log(sizes[value] / wanted))
+
+    for _ in range(TRIES):
+        smaller = [value for value in sizes if sizes[value] <= wanted]
+        larger = [value for value in sizes if sizes[value] > wanted]
+        if not smaller or not larger or min(map(miss, sizes)) <= math.log1p(TOLERANCE):
+            break
+        low, high = min(smaller, key=miss), min(larger, key=miss)
+        share = math.log(wanted / sizes[low]) / math.log(sizes[high] / sizes[low])
+        value = round((low + share * (high - low)) / step) * step
+        if value in sizes:  # the next one on the way to the other side
+            value += math.copysign(step, (high - low) if value == low else (low - high))
+        if value in sizes:
+            break
+        sizes[value] = encode(value)
+    best = min(sizes, key=miss)
+    return best, sizes[best]
