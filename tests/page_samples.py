@@ -47,7 +47,8 @@ def report() -> dict[str, Any]:
         for i in range(5):
             rate = 0.002 * 2**i * (1 + shift / 4)
             metrics = {"vmaf": 50 + 9 * i - shift, "lpips": 0.4 / (i + 1) + 0.01 * shift, "psnr": 30 + 2.0 * i}
-            points.append({"curve": curve, "value": 8 * i, "half_size": curve == "peer" and i < 2, "bytes": 1000 * 2**i,
+            scale = 2 if curve == "peer" and i < 2 else 1
+            points.append({"curve": curve, "value": 8 * i, "scale": scale, "bytes": 1000 * 2**i,
                            "bpp": rate, "metrics": metrics if i < 4 or curve != "peer" else {}})  # fmt: skip
     clips = [{"name": name, "width": 160, "height": 96, "frames": 9, "points": points} for name in ("one", HOSTILE)]
     pairs = [(metric, test) for metric in METRICS for test in ("ours", "ours-coarse")]

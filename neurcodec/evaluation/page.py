@@ -12,18 +12,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import cv2
 
 from neurcodec.evaluation.clips import Frames
+from neurcodec.evaluation.metrics import Kind
 
 WEB = Path(__file__).with_name("web")
 SCRIPTS = ("dom.js", "plots.js", "wipes.js", "page.js")
 LOSSLESS = 101
 QUALITIES = (LOSSLESS, 96, 93, 90, 87, 84, 81, 78, 74, 70, 65, 60, 50, 40, 30)
 """WebP qualities that a budget may choose from; OpenCV takes numbers above 100 as 'without loss'."""
-Kind = Literal["judge", "loss", "fidelity"]
 
 
 class Table(TypedDict):

@@ -164,7 +164,8 @@ def _curve(clip: Json, name: str, metric: str, higher: bool) -> page.PlotCurve:
     points = [p for p in clip["points"] if p["curve"] == name and _known(p["metrics"].get(metric))]
     points.sort(key=lambda point: point["bytes"])
     sign = 1 if higher else -1
-    bound = hull if any(p["half_size"] for p in clip["points"] if p["curve"] == name) else pareto
+    scales = {point["scale"] for point in clip["points"] if point["curve"] == name}
+    bound = hull if len(scales) > 1 else pareto
     line = bound([(p["bpp"], sign * p["metrics"][metric]) for p in points]) if len(points) >= FEWEST_POINTS else []
     return {
         "name": name,
@@ -179,7 +180,8 @@ def _point(point: Json, metric: str) -> page.PlotPoint:
 
 
 def _setting(point: Json) -> str:
-    return f"setting {point['value']}{', half size' if point['half_size'] else ''}"
+    size = f" at 1/{point['scale']}" if point["scale"] > 1 else ""
+    return f"setting {point['value']:g}{size}"
 
 
 def _short(value: float) -> float:
