@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from conftest import Run, scene, write_clip
 from page_samples import data_of, pixels
 
-from neurcodec.cli.compare import command
+from neurcodec.cli import group
 from neurcodec.errors import InputError, NcodecError, OutputError
 from neurcodec.evaluation import clips
 from neurcodec.evaluation.side_by_side import LABEL_HEIGHT
@@ -34,7 +34,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def compare(*arguments: object) -> str:
-    done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    done = CliRunner().invoke(group, ["compare", *map(str, arguments)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 
