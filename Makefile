@@ -13,13 +13,15 @@ MINUTES ?= 10
 
 # One thread a process: busy PyTorch threads of two processes on two cores stall each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+HAVE_BROWSER := command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
-.PHONY: help install demo test test-all lint coverage fuzz docs clean
+.PHONY: help install demo test test-all test-browser lint coverage fuzz docs clean
 
 help:
 	@echo 'make demo      encode and decode the example clip, write a side-by-side picture to demo/'
 	@echo 'make test      lint, type check and the fast tests'
 	@echo 'make test-all  the slow tests too'
+	@echo 'make test-browser  the pages in headless Chromium; as root it installs Debian'\''s package when there is none'
 	@echo 'make coverage  line coverage of the fast tests, with the floors that docs/reliability.md states'
 	@echo 'make fuzz      fuzz the reader, verify and decode, MINUTES each (10)'
 	@echo 'make docs      write docs/cli.md and the snapshots of tests again from the commands'
@@ -40,10 +42,17 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP) lint
-	$(PYTEST) -m 'not slow and not gpu'
+	$(PYTEST) -m 'not slow and not gpu and not browser'
 
 test-all: $(STAMP) lint
-	$(PYTEST)
+	$(PYTEST) -m 'not browser'
+
+test-browser: $(STAMP)
+	@$(HAVE_BROWSER) || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+		{ apt-get update -q && apt-get install -y -q chromium chromium-driver; }
+	@$(HAVE_BROWSER) || { \
+		echo 'chromium and chromedriver are not on PATH: install them (Debian: packages chromium and chromium-driver)' >&2; exit 1; }
+	$(BIN)/python -m pytest -m browser tests/test_browser.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -51,7 +60,7 @@ lint: $(STAMP)
 
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m 'not slow and not gpu' --deselect tests/test_faults.py # its signals hit coverage itself
+	$(BIN)/coverage run -m pytest -m 'not slow and not gpu and not browser' --deselect tests/test_faults.py # its signals hit coverage itself
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --include='neurcodec/container/*,neurcodec/entropy/*' --fail-under=98
 	$(BIN)/coverage report --omit='neurcodec/container/*,neurcodec/entropy/*' --fail-under=85

@@ -13,8 +13,9 @@ pytest.importorskip("torchmetrics")
 
 from click.testing import CliRunner
 from conftest import Run, scene, write_clip
+from page_samples import data_of, pixels
 
-from neurcodec.cli.compare import command
+from neurcodec.cli import group
 from neurcodec.errors import InputError, NcodecError, OutputError
 from neurcodec.evaluation import clips
 from neurcodec.evaluation.side_by_side import LABEL_HEIGHT
@@ -33,7 +34,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def compare(*arguments: object) -> str:
-    done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    done = CliRunner().invoke(group, ["compare", *map(str, arguments)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -65,6 +66,29 @@ def test_video(pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert made.rate == 25
 
 
+def test_page(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    output = compare(*pair, "--out", tmp_path / "o.html", "--weights", tmp_path)
+    data = data_of((tmp_path / "o.html").read_text())
+    assert data["title"] == "a.nut and b.nut" and len(data["wipes"]) == 1
+    wipe = data["wipes"][0]
+    assert wipe["frames"] == list(range(COUNT)) and wipe["pair"] == [0, 1]
+    for version, path, invert in zip(wipe["versions"], pair, (False, True), strict=True):
+        assert (version["name"], version["bytes"]) == (path.name, path.stat().st_size)
+        for uri, frame in zip(version["images"], scene(COUNT, (WIDTH, HEIGHT)), strict=True):
+            assert np.array_equal(pixels(uri), 255 - frame if invert else frame)
+    first, second = (version["caption"] for version in wipe["versions"])
+    assert first == "" and second.startswith("PSNR") and second in output
+
+
+def test_page_of_some_frames(tmp_path: Path) -> None:
+    source = tmp_path / "long.nut"
+    clips.write_lossless(source, scene(20, (64, 48)), Fraction(25))
+    for options, frames in (((), [0, 4, 8, 11, 15, 19]), (("--frame", 7), [7]), (("--frames", 3), [0, 1, 2])):
+        compare(source, source, "--out", tmp_path / "o.html", "-f", "--weights", tmp_path, *options)
+        wipe = data_of((tmp_path / "o.html").read_text())["wipes"][0]
+        assert wipe["frames"] == frames and all(len(v["images"]) == len(frames) for v in wipe["versions"])
+
+
 def test_mistakes(pair: tuple[Path, Path], tmp_path: Path) -> None:
     small = write_clip(tmp_path / "small.mkv", scene(2, (64, 48)))
     here = tmp_path / "here.png"
@@ -77,6 +101,8 @@ def test_mistakes(pair: tuple[Path, Path], tmp_path: Path) -> None:
         ((pair[0], small, "--out", tmp_path / "o.png"), InputError, "differ in size"),
         ((pair[0], tmp_path / "none.mp4", "--out", tmp_path / "o.png"), InputError, "no such file"),
         ((*pair, "--out", tmp_path / "o.png", "--frame", 9), InputError, "frame 9"),
+        ((*pair, "--out", tmp_path / "o.html", "--frame", 9), InputError, "frame 9"),
+        ((*pair, "--out", tmp_path / "o.html", "--split"), OutputError, "leave out --split"),
     ]
     for arguments, error, text in cases:
         with pytest.raises(error, match=text):

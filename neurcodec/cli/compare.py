@@ -1,4 +1,4 @@
-"""`ncodec compare`: two videos in one picture or video, with their sizes and metrics."""
+"""`ncodec compare`: two videos in one picture, video or page, with their sizes and metrics."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from neurcodec.pipeline.output import atomic_file, check_target
 @click.argument("first", metavar="A", type=click.Path(path_type=Path, readable=False))
 @click.argument("second", metavar="B", type=click.Path(path_type=Path, readable=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
-              help="A picture (.png, .jpg) or a video (.mp4, .mkv, .mov).")
-@click.option("--split", is_flag=True, help="One picture, the left half of A and the right half of B.")
+              help="A picture (.png, .jpg), a video (.mp4, .mkv, .mov), or a page with a wipe between the two (.html).")
+@click.option("--split", is_flag=True, help="Of a picture or video, the left half of A and the right half of B.")
 @click.option("--frame", type=click.IntRange(0), metavar="N",
-              help="The frame of a picture.  [default: one of typical motion]")
+              help="The frame of a picture or page.  [default: one of typical motion, on a page six]")
 @click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Read at most so many frames.")
 @click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]")
@@ -41,7 +41,7 @@ def command(
     except ImportError as error:
         text = f"compare needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
         raise DependencyError(text) from error
-    side_by_side.check_format(out)
+    side_by_side.check_format(out, split)
     for source in (first, second):
         check_target(out, source, force)
     if frame is not None:
@@ -49,8 +49,12 @@ def command(
     options = DecodeOptions(model=model, device=device, threads=threads)
     sides = [side_by_side.load_side(path, frames, options) for path in (first, second)]
     networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
-    names = side_by_side.labels(sides[0], sides[1], side_by_side.score(sides[0], sides[1], networks))
+    scores = side_by_side.score(sides[0], sides[1], networks)
+    names = side_by_side.labels(sides[0], sides[1], scores)
     with atomic_file(out) as temporary:
-        side_by_side.save(temporary, sides, names, split, frame)
+        if side_by_side.is_page(out):
+            side_by_side.save_page(temporary, sides, scores, frame)
+        else:
+            side_by_side.save(temporary, sides, names, split, frame)
     for name in names:
         click.echo(name)

@@ -1,4 +1,7 @@
-"""Two videos in one picture or one video, side by side or split at the middle, labelled with sizes and metrics."""
+"""Two videos in one picture or one video, side by side or split at the middle, or in a page with a wipe.
+
+All are labelled with sizes and metrics.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import cv2
 import numpy as np
 
 from neurcodec.errors import InputError, OutputError
-from neurcodec.evaluation import clips
+from neurcodec.evaluation import clips, page
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.metrics import METRICS, Networks
 from neurcodec.evaluation.scoring import ClipScorer
@@ -24,6 +27,10 @@ from neurcodec.pipeline.options import DecodeOptions
 LABEL_HEIGHT = 24
 STILLS = (".png", ".jpg", ".jpeg")
 VIDEOS = (".mp4", ".mkv", ".mov")
+PAGES = (".html",)
+PAGE_FRAMES = 6
+PAGE_BUDGET = 6_000_000
+"""Bytes of a page's pictures."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,14 @@ def score(first: Side, second: Side, networks: Networks) -> dict[str, float | No
     return ClipScorer(source, networks).score([second.clip.frames[:count]])[0]
 
 
+def score_text(scores: dict[str, float | None]) -> str:
+    """The scores that there are, in one line."""
+    return ", ".join(f"{METRICS[name].title.split(',')[0]} {v:.4g}" for name, v in scores.items() if v is not None)
+
+
 def labels(first: Side, second: Side, scores: dict[str, float | None]) -> tuple[str, str]:
     """What is written above the two pictures: names and sizes, and the scores over the second."""
-    text = ", ".join(f"{METRICS[name].title.split(',')[0]} {v:.4g}" for name, v in scores.items() if v is not None)
-    return f"{first.name}: {first.size} bytes", f"{second.name}: {second.size} bytes  {text}"
+    return f"{first.name}: {first.size} bytes", f"{second.name}: {second.size} bytes  {score_text(scores)}"
 
 
 def join(first: Frames, second: Frames, names: tuple[str, str], split: bool) -> Frames:
@@ -78,24 +89,53 @@ def _label(picture: Frames, text: str) -> Frames:
     return np.vstack([header, picture])
 
 
-def check_format(target: Path) -> None:
-    """OutputError unless the suffix is one of a picture or a video."""
-    if target.suffix.lower() not in STILLS + VIDEOS:
-        raise OutputError(f"{target}: unknown format; use one of {', '.join(STILLS + VIDEOS)}")
+def check_format(target: Path, split: bool) -> None:
+    """OutputError unless the suffix is one of a picture, a video or a page; a page cannot be split."""
+    known = STILLS + VIDEOS + PAGES
+    if target.suffix.lower() not in known:
+        raise OutputError(f"{target}: unknown format; use one of {', '.join(known)}")
+    if split and is_page(target):
+        raise OutputError(f"{target}: a page has a wipe and cannot be split; leave out --split")
+
+
+def is_page(target: Path) -> bool:
+    """Does this name ask for a page?"""
+    return target.suffix.lower() in PAGES
 
 
 def save(target: Path, sides: Sequence[Side], names: tuple[str, str], split: bool, frame: int | None) -> None:
     """Write a picture (of `frame`, or of the clip's showcase frame) or, by the target's suffix, a video."""
     first, second = (side.clip for side in sides)
     if target.suffix.lower() in STILLS:
-        index = first.showcase if frame is None else frame
-        if index >= min(len(first.frames), len(second.frames)):
-            raise InputError(f"frame {index} is not among the frames that were read")
+        index = _checked(first.showcase if frame is None else frame, first, second)
         picture = join(first.frames[index], second.frames[index], names, split)
         if not cv2.imwrite(str(target), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
             raise OutputError(f"{target}: cannot be written")
     else:
         _save_video(target, first, second, names, split)
+
+
+def save_page(target: Path, sides: Sequence[Side], scores: dict[str, float | None], frame: int | None) -> None:
+    """Write a page with a wipe between the two at PAGE_FRAMES frames, spread evenly, or at `frame`."""
+    first, second = (side.clip for side in sides)
+    count = min(len(first.frames), len(second.frames))
+    spread = sorted({round(index) for index in np.linspace(0, count - 1, PAGE_FRAMES)})
+    chosen = spread if frame is None else [_checked(frame, first, second)]
+    captions = ("", score_text(scores))
+    shots = [
+        page.Shot(side.name, caption, side.size, [side.clip.frames[index] for index in chosen])
+        for side, caption in zip(sides, captions, strict=True)
+    ]
+    title = f"{sides[0].name} and {sides[1].name}"
+    wipes = page.encode_scenes([page.Scene(title, "", chosen, shots)], PAGE_BUDGET)
+    target.write_text(page.render(title, {"notes": [], "tables": [], "plots": [], "wipes": wipes}), "utf-8")
+
+
+def _checked(index: int, first: Clip, second: Clip) -> int:
+    """A frame that both clips have; InputError otherwise."""
+    if index >= min(len(first.frames), len(second.frames)):
+        raise InputError(f"frame {index} is not among the frames that were read")
+    return index
 
 
 def _save_video(target: Path, first: Clip, second: Clip, names: tuple[str, str], split: bool) -> None:
