@@ -19,7 +19,7 @@ SIZE = (96, 160)
 METRICS = {
     "vmaf": {"title": "VMAF", "unit": "", "higher": True, "perfect": 100.0, "kind": "judge"},
     "lpips": {"title": "LPIPS", "unit": "", "higher": False, "perfect": 0.0, "kind": "loss"},
-    "psnr": {"title": "PSNR", "unit": "dB", "higher": True, "perfect": 100.0},
+    "psnr": {"title": "PSNR", "unit": "dB", "higher": True, "perfect": 100.0, "kind": "fidelity"},
 }
 
 
@@ -63,7 +63,8 @@ def report() -> dict[str, Any]:
         "neurcodec": "9", "created": "2026-01-02T03:04:05", "command": "ncodec bench",
         "machine": {"processor": HOSTILE, "cores": 2, "jobs": 1}, "metrics": METRICS, "missing": {"dists": "none"},
         "codecs": {"ours": {"curves": list(curves[:2]), "model": "m"}, "peer": {"curves": ["peer"], "options": "o"}},
-        "clips": clips, "bd_rate": bd_rate, "equal_bytes": equal, "costs": {"ours": costs, "peer": None},
+        "clips": clips, "jury": [],
+        "bd_rate": bd_rate, "equal_bytes": equal, "costs": {"ours": costs, "peer": None},
     }  # fmt: skip
 
 

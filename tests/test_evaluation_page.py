@@ -76,17 +76,17 @@ def test_wipes_hold_every_version_at_every_frame() -> None:
 
 
 def test_report_page() -> None:
-    lead: page.Table = {"title": "Judges", "note": "", "header": ["a", "b"], "rows": [["c", "d"]], "lead": True}
-    data = data_of(report_page.build(report(), [], [lead]))
+    data = data_of(report_page.build(report(), []))
     tables = {table["title"]: table for table in data["tables"]}
-    assert data["tables"][0] == lead and data["wipes"] == []
+    assert data["wipes"] == []
     means = tables["BD-rate of ours against"]
     assert means["lead"] and not tables["BD-rate of ours-coarse against"]["lead"]
-    assert means["rows"] == [[m, "-12.3 % (1)"] for m in ("vmaf (judge)", "lpips (loss)", "psnr")]
-    assert tables["BD-rate per clip, psnr"]["rows"][0] == ["ours / peer", "-12.3 %", "no overlap"]
-    assert tables["Quality of ours at equal bytes"]["rows"][2] == ["psnr, higher is better", "3.000 / 2.000 (1)"]
-    twins = tables["ours: the same files with and without diffusion"]["rows"]
-    assert twins[0] == ["vmaf (judge)", "68.000", "67.000", "+1.5 %"]
+    assert means["rows"] == [[m, "-12.3 % (1)"] for m in ("vmaf (judge)", "lpips (loss)", "psnr (fidelity)")]
+    assert tables["BD-rate per clip, psnr (fidelity)"]["rows"][0] == ["ours / peer", "-12.3 %", "no overlap"]
+    assert tables["Quality of ours at equal bytes"]["rows"][2] == ["psnr (fidelity), higher is better", "3.000 / 2.000 (1)"]
+    worth = data["tables"][0]
+    assert worth["title"] == "What the generator is worth" and worth["lead"]
+    assert worth["rows"][0] == ["VMAF, ours", "judge", "-", "68.000", "67.000"]
     assert tables["Speed and memory"]["rows"] == [["ours", "8.0", "128", "3", "8.0", "128", "3"]]
     for table in data["tables"]:
         assert all(len(row) == len(table["header"]) for row in table["rows"])
@@ -94,7 +94,7 @@ def test_report_page() -> None:
 
 def test_report_page_curves() -> None:
     plots = {plot["metric"]: plot for plot in data_of(report_page.build(report(), []))["plots"]}
-    assert plots["lpips"]["kind"] == "loss" and not plots["lpips"]["higher"] and "kind" not in plots["psnr"]
+    assert plots["lpips"]["kind"] == "loss" and not plots["lpips"]["higher"] and plots["psnr"]["kind"] == "fidelity"
     assert [clip["clip"] for clip in plots["psnr"]["clips"]] == ["one", HOSTILE]
     ours, _, peer = plots["lpips"]["clips"][0]["curves"]
     assert ours["points"][1] == {"bpp": 0.004, "bytes": 2000, "value": 0.2, "label": "setting 8"}

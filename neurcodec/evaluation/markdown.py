@@ -7,6 +7,7 @@ from typing import Any
 
 from neurcodec.evaluation.compare import Json, mean_advantage
 from neurcodec.evaluation.metrics import JURY
+from neurcodec.evaluation.page import Table
 
 NO_OVERLAP = "no overlap"
 OUT_OF_RANGE = "-"
@@ -16,8 +17,10 @@ DETAILED = (*JURY, "lpips", "psnr")
 
 def render(data: Json, plots: Sequence[str], strips: Mapping[str, str]) -> str:
     """The text of report.md; pictures are linked by the given file names."""
-    sections = [_head(data), _jury(data), _generator(data), _bd_rates(data), _per_clip(data), _equal_bytes(data)]
-    sections += [_costs(data), _settings(data), _definitions(data), _pictures(data, plots, strips)]
+    sections = [_head(data)]
+    sections += [f"## {t['title']}\n\n{t['note']}\n\n{table(t['header'], t['rows'])}" for t in leading(data)]
+    sections += [_bd_rates(data), _per_clip(data), _equal_bytes(data), _costs(data), _settings(data)]
+    sections += [_definitions(data), _pictures(data, plots, strips)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -66,23 +69,28 @@ def _settings(data: Json) -> str:
     return "## Settings\n\n" + table(("codec", "settings"), rows)
 
 
-def _jury(data: Json) -> str:
-    """What decides: the mean of judges against every anchor, and the judges behind it."""
+def leading(data: Json) -> list[Table]:
+    """What decides and so stands at the top: the mean of judges, and what the generator is worth."""
+    return [table for table in (_jury(data), _generator(data)) if table is not None]
+
+
+def _jury(data: Json) -> Table | None:
+    """The mean of judges against every anchor, and the judges behind it."""
     rows = []
     for found in data["jury"]:
         judges = [_rate(data, name, found["test"], found["anchor"]) for name in JURY]
         clips = [value for value in found["clips"].values() if value is not None]
         span = f"{percent(min(clips))} to {percent(max(clips))}" if clips else NO_OVERLAP
-        rows.append((f"{found['test']} / {found['anchor']}", f"**{percent(found['mean'])}**", *judges, span))
+        rows.append((f"{found['test']} / {found['anchor']}", percent(found["mean"]), *judges, span))
     if not rows:
-        return ""
+        return None
     note = (
         "The geometric mean of the BD-rates by three judges that no loss of ours contains; last, the clip where it is "
         "lowest and the one where it is highest. `-coarse` is the same file without the generator."
     )
     titles = [data["metrics"][name]["title"] for name in JURY]
-    header = ("BD-rate of / against", "mean of judges", *titles, "clips")
-    return f"## Mean of judges\n\n{note}\n\n" + table(header, rows)
+    header = ["BD-rate of / against", "mean of judges", *titles, "clips"]
+    return {"title": "Mean of judges", "note": note, "header": header, "rows": list(map(list, rows)), "lead": True}
 
 
 def _rate(data: Json, metric: str, test: str, anchor: str) -> str:
@@ -90,7 +98,7 @@ def _rate(data: Json, metric: str, test: str, anchor: str) -> str:
     return percent(rows[0]["mean"]) if rows else "-"
 
 
-def _generator(data: Json) -> str:
+def _generator(data: Json) -> Table | None:
     """What the generator is worth: every curve that has a coarse twin, which holds the same files, against it."""
     rows = []
     for curve in _curves(data, "bd_rate", "test"):
@@ -101,13 +109,14 @@ def _generator(data: Json) -> str:
                 rate = _rate(data, metric, curve, base)
                 rows.append((f"{kind['title']}, {curve}", kind["kind"], rate, number(final), number(coarse)))
     if not rows:
-        return ""
+        return None
     note = (
         "The same files with and without diffusion: BD-rate against the base alone (negative: the generator helps), "
         "and the means over all points. A `loss` was part of training and says little; a `judge` never was."
     )
-    header = ("metric", "kind", "BD-rate", "with", "without")
-    return f"## What the generator is worth\n\n{note}\n\n" + table(header, rows)
+    header = ["metric", "kind", "BD-rate", "with", "without"]
+    made = list(map(list, rows))
+    return {"title": "What the generator is worth", "note": note, "header": header, "rows": made, "lead": True}
 
 
 def _mean(data: Json, curve: str, metric: str) -> float | None:

@@ -63,13 +63,16 @@ def frames_of(clip: Clip) -> list[int]:
 
 
 def show(clip: Clip, codecs: Sequence[Codec], points: Sequence[Point], store: Cache) -> Shown | None:
-    """The pictures of a clip, from the cache where they are there; None without our codec or its points."""
+    """The pictures of a clip, from the cache where they are there; None without our codec or its points.
+
+    Of an encoder with several presets the last one is shown.
+    """
     ours = next((codec for codec in codecs if codec.ours), None)
     if ours is None or not any(point.curve in ours.curves for point in points):
         return None
-    peers = [codec for codec in codecs if not codec.ours]
+    peers = list({codec.name.split("-")[0]: codec for codec in codecs if not codec.ours}.values())
     numbers = frames_of(clip)
-    key: dict[str, Any] = {"codec": "shown", "settings": {codec.name: codec.describe() for codec in codecs}}
+    key: dict[str, Any] = {"codec": "shown", "settings": {codec.name: codec.describe() for codec in (ours, *peers)}}
     key |= {"clip": clip.hash, "frames": numbers, "rate": RATE, "version": VERSION}
     stored = store.get(key, [])
     if stored is None:

@@ -19,7 +19,7 @@ from neurcodec.evaluation.bench import ClipResult
 from neurcodec.evaluation.clips import Frames
 from neurcodec.evaluation.compare import curve_points, envelope
 from neurcodec.evaluation.curves import Curve
-from neurcodec.evaluation.matched import Shown, Version
+from neurcodec.evaluation.matched import Shown
 from neurcodec.evaluation.metrics import METRICS
 
 COLOURS = 64
@@ -73,14 +73,9 @@ def _axes(points: Curve, clip: ClipResult, sign: float) -> tuple[list[float], li
 def save_strip(path: Path, clip: ClipResult, shown: Shown) -> None:
     """One JPEG: the middle one of the shown frames of source, ours and the peers, side by side, labelled."""
     frame = len(shown.frames) // 2
-    tiles = [_tile(version.pictures[frame], version.caption(clip.pixels)) for version in stripped(shown)]
+    versions = [version for version in shown.versions if not version.name.endswith("-coarse")]
+    tiles = [_tile(version.pictures[frame], version.caption(clip.pixels)) for version in versions]
     Image.fromarray(np.hstack(tiles)).save(path, quality=STRIP_QUALITY, optimize=True)
-
-
-def stripped(shown: Shown) -> list[Version]:
-    """The versions of a strip: the source, ours, and the last of the peers of each encoder that is there."""
-    last = {version.name.split("-")[0]: version for version in shown.versions if not version.name.endswith("-coarse")}
-    return list(last.values())
 
 
 def _tile(picture: Frames, label: str) -> Frames:

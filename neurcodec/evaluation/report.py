@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec import __version__
-from neurcodec.evaluation import compare, markdown, pictures
+from neurcodec.evaluation import compare, markdown, pictures, report_page
 from neurcodec.evaluation.bench import ClipResult
 from neurcodec.evaluation.cache import SCORING, Point
 from neurcodec.evaluation.codecs import Codec
 from neurcodec.evaluation.compare import Json
 from neurcodec.evaluation.curves import METHOD
+from neurcodec.evaluation.matched import RATE
 from neurcodec.evaluation.metrics import JURY, METRICS, Networks
+from neurcodec.evaluation.page import Scene, Shot, encode_scenes
 
 FORMAT_VERSION = 2
 PLOTTED = (*JURY, "lpips")
@@ -128,4 +130,14 @@ def write(run: Run, folder: Path, page: Path | None = None) -> Path:
             strips[clip.name] = f"{prefix}/strip-{clip.name}.jpg"
             pictures.save_strip(folder / f"strip-{clip.name}.jpg", clip, clip.shown)
     page.write_text(markdown.render(data, plots, strips))
+    wipes = encode_scenes([_scene(clip) for clip in run.clips if clip.shown is not None], report_page.PICTURE_BUDGET)
+    (folder / "report.html").write_text(report_page.build(data, wipes), "utf-8")
     return page
+
+
+def _scene(clip: ClipResult) -> Scene:
+    """The wipe of a clip: first ours beside the last peer."""
+    assert clip.shown is not None
+    shots = [Shot(v.name, v.setting, v.size, v.pictures) for v in clip.shown.versions]
+    note = f"{clip.width}x{clip.height}, {clip.frames} frames; about {RATE:g} bits per pixel"
+    return Scene(clip.name, note, clip.shown.frames, shots, (1, len(shots) - 1))

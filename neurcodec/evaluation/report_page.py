@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from neurcodec.evaluation import page
 from neurcodec.evaluation.compare import Json, mean_advantage
 from neurcodec.evaluation.curves import FEWEST_POINTS, hull, pareto
-from neurcodec.evaluation.markdown import NO_OVERLAP, number, percent
+from neurcodec.evaluation.markdown import NO_OVERLAP, leading, number, percent
 
 PICTURE_BUDGET = 4_800_000
 """Bytes for `page.encode_scenes`, so that report.html of six clips stays below 6 MB."""
 
 
-def build(data: Json, wipes: Sequence[page.Wipe], lead: Sequence[page.Table] = ()) -> str:
-    """The text of report.html; `data` as report.build makes it; `lead` are tables for the top, before BD-rates."""
-    made = [*lead, *_bd_means(data), *_bd_clips(data), *_equal_bytes(data), *_twins(data), *_costs(data), _how(data)]
+def build(data: Json, wipes: Sequence[page.Wipe]) -> str:
+    """The text of report.html; `data` as report.build makes it."""
+    made = [*leading(data), *_bd_means(data), *_bd_clips(data), *_equal_bytes(data), *_costs(data), _how(data)]
     plots = [_plot(data, metric) for metric in data["metrics"]]
     return page.render("Scoreboard", {"notes": _notes(data), "tables": made, "plots": plots, "wipes": list(wipes)})
 
@@ -93,29 +93,6 @@ def _equal_bytes(data: Json) -> list[page.Table]:
         title = f"Quality of {test} at equal bytes"
         tables.append(page.Table(title=title, note=note, header=["metric", *anchors], rows=rows))
     return tables
-
-
-def _twins(data: Json) -> list[page.Table]:
-    """The same files with and without diffusion, for every curve that has a coarse twin."""
-    tables = []
-    for curve in (name for codec in data["codecs"].values() for name in codec["curves"]):
-        rows = []
-        for metric in data["metrics"]:
-            restored, coarse = (_mean(data, name, metric) for name in (curve, f"{curve}-coarse"))
-            if restored is not None and coarse:
-                change = percent(100 * (restored / coarse - 1))
-                rows.append([_title(data, metric), number(restored), number(coarse), change])
-        if rows:
-            header = ["metric", "restored", "coarse", "change"]
-            title = f"{curve}: the same files with and without diffusion"
-            tables.append(page.Table(title=title, note="Mean over all points.", header=header, rows=rows))
-    return tables
-
-
-def _mean(data: Json, curve: str, metric: str) -> float | None:
-    points = (point for clip in data["clips"] for point in clip["points"] if point["curve"] == curve)
-    values = [value for point in points if _known(value := point["metrics"].get(metric))]
-    return sum(values) / len(values) if values else None
 
 
 def _known(value: float | None) -> bool:
