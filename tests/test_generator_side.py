@@ -13,7 +13,8 @@ from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
 from neurcodec.errors import InputError
-from neurcodec.generator.model import Condition, FrameKind, Generator, fill_sketch
+from neurcodec.generator.condition import Condition, FrameKind, fill_sketch
+from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
 from neurcodec.generator.text import TEXT_BYTES, tokenize
 from neurcodec.training.captions import SideStreams, table_captions, write_captions

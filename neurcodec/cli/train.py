@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "export")
+STAGES = ("pairs", "teacher", "coarse", "priors", "native", "captions", "generator", "export")
 
 
 @click.command()

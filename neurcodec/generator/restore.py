@@ -17,7 +17,8 @@ from neurcodec.coarse.codec import CoarseFrame, to_device
 from neurcodec.entropy.hints import NO_HINTS, Hints
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
 from neurcodec.generator.diffusion import scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch, spread_texture
+from neurcodec.generator.condition import Condition, FrameKind, fill_sketch, spread_texture
+from neurcodec.generator.model import Generator, State
 from neurcodec.generator.text import tokenize
 
 GROUP = 4

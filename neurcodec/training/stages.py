@@ -24,9 +24,10 @@ from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
 from neurcodec.pipeline.device import choose
-from neurcodec.training import captions, coarse, generator, native, pairs, priors
+from neurcodec.training import captions, coarse, generator, native, pairs, priors, teacher
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
+from neurcodec.training.start import start_from
 
 BRANCHES = {"caption": True, "sketch": True, "texture": True, "texture_map": True}
 
@@ -89,7 +90,15 @@ def run_pairs(place: Place, settings: Mapping[str, str]) -> None:
     """Stage pairs."""
     if not place.data:
         raise InputError("stage pairs needs --data FOLDER")
-    pairs.prepare(place.data, place.runs / "pairs", jobs=place.threads)
+    pairs.prepare(place.data, place.runs, configured(pairs.PairsConfig, settings), jobs=place.threads)
+
+
+def run_teacher(place: Place, settings: Mapping[str, str]) -> None:
+    """Stage teacher."""
+    if place.weights is None:
+        raise InputError("stage teacher needs --weights FOLDER (with priors/ in it)")
+    network = teacher.RRDBNet.load(place.weights / "priors").to(place.device)
+    teacher.run(network, place.runs / "pairs", configured(teacher.TeacherConfig, settings))
 
 
 def run_coarse(place: Place, settings: Mapping[str, str]) -> None:
@@ -125,10 +134,13 @@ def run_captions(place: Place, settings: Mapping[str, str]) -> None:
 def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     """Stage generator: on base pairs, and native pairs when stage native ran."""
     if place.weights is None:
-        raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
+        raise InputError("stage generator needs --weights FOLDER (with lpips/ and priors/ in it)")
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
-    model = Generator(**BRANCHES).to(place.device, memory_format=torch.channels_last)
+    model = Generator(**BRANCHES)
+    if config.prior:
+        start_from(model, place.weights / "priors" / f"{config.prior}.safetensors")
+    model = model.to(place.device, memory_format=torch.channels_last)
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
@@ -161,6 +173,7 @@ def run_export(place: Place, settings: Mapping[str, str]) -> None:
 
 STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
     "pairs": run_pairs,
+    "teacher": run_teacher,
     "coarse": run_coarse,
     "priors": run_priors,
     "native": run_native,
@@ -172,7 +185,7 @@ STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
 
 def run(stage: str, place: Place, settings: Mapping[str, str]) -> None:
     """Run a stage; settings are texts for the stage's config."""
-    if settings and stage in ("pairs", "captions"):
+    if settings and stage == "captions":
         raise InputError(f"--config: stage {stage} has no settings")
     choose(place.device)
     torch.set_num_threads(place.threads)
