@@ -239,7 +239,7 @@ def test_metrics_on_request_without_torchvision(tmp_path: Path) -> None:
 def test_small_pictures_have_no_ms_ssim_and_wrong_counts_are_refused(weights: Path) -> None:
     source = clip(3, 64, 80)
     scorer = scoring.ClipScorer(source, metrics.load_networks(["psnr", "ms-ssim"], weights))
-    assert scorer.score([source.frames])[0] == {"psnr": metrics.PSNR_CAP, "ms-ssim": None}
+    assert scorer.score([source.frames])[0] == {"psnr": metrics.DB_CAP, "ms-ssim": None}
     with pytest.raises(InputError, match=r"decoded to \(2, 64, 80, 3\)"):
         scorer.score([source.frames[:2]])
 

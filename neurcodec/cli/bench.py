@@ -1,11 +1,13 @@
-"""`ncodec bench`: rate, quality, speed and memory beside x264, x265 and SVT-AV1 (docs/bench.md)."""
+"""`ncodec bench`: rate, quality, speed and memory beside x265, SVT-AV1 and VVenC (docs/bench.md)."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +35,16 @@ def _names(text: str) -> list[str]:
     return [] if text == NONE else [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _program(name: str, text: str) -> Callable[[Any], Any]:
+    """An option that says where a program is, to this process and its children (`evaluation.programs.find`)."""
+
+    def tell(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[f"NEURCODEC_{name.upper()}"] = value
+
+    return click.option(f"--{name}", metavar="PROGRAM", callback=tell, expose_value=False, help=text)
+
+
 @click.command(name="bench")
 @click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the report.")
@@ -40,9 +52,12 @@ def _names(text: str) -> list[str]:
               help="Where the text goes, with links to the pictures in --out.  [default: report.md in --out]")
 @click.option("--qualities", default="8,24,40,56", show_default=True, callback=_qualities, metavar="Q,Q...",
               help="Our qualities, at least four for a BD-rate; 'none' leaves our side out.")
-@click.option("--peers", default="x264,x265,svtav1", show_default=True, metavar="NAME,...",
-              help="Peers, or single presets (svtav1-p6, svtav1-p4), or 'none'.")
+@click.option("--peers", default="x265,svtav1,vvenc", show_default=True, metavar="NAME,...",
+              help="Peers (x264, x265, svtav1, vvenc), or single presets (svtav1-p6, svtav1-p4), or 'none'.")
 @click.option("--metrics", metavar="NAME,...", help="Metrics (docs/bench.md).  [default: all but the extra ones]")
+@_program("ffmpeg", "FFmpeg with libvmaf, for VMAF, XPSNR and VVenC.  [default: imageio-ffmpeg's]")
+@_program("cvvdp", "ColorVideoVDP.")
+@_program("ssimulacra2", "SSIMULACRA2.")
 @click.option("--frames", type=click.IntRange(1, 100_000), default=96, show_default=True, help="Frames per clip.")
 @click.option("--profile", type=click.Choice(["auto", "native", "layered"]), default="auto", show_default=True,
               help="Our profile.")

@@ -56,7 +56,7 @@ def cache_key(codec: Codec, clip: Clip, setting: Setting) -> dict[str, Any]:
         "codec": codec.name,
         "settings": codec.describe(),
         "value": setting.value,
-        "half": setting.half,
+        "scale": setting.scale,
         "clip": clip.hash,
         "scoring": scoring.VERSION,
     }
@@ -87,7 +87,7 @@ def _code(codec: Codec, setting: Setting, source: Path, clip: Clip) -> list[tupl
     wanted = codec.wanted(setting, size, clip)
     group: list[tuple[Point, Frames | None]] = []
     for curve in codec.curves:
-        point, frames = Point(curve, setting.value, setting.half, size, encoding), None
+        point, frames = Point(curve, setting.value, setting.scale, size, encoding), None
         if wanted:
             video, point.decode = codec.decode(coded, setting, clip, curve)
             frames = np.stack(list(clips.iterate(video)))
@@ -132,7 +132,7 @@ def run_clip(
         size = max(1, GROUP // len(codec.curves))
         work += [(codec, missing[start : start + size]) for start in range(0, len(missing), size)]
     points += _measure_all(work, scoring.ClipScorer(clip, networks), cache, jobs, progress)
-    points.sort(key=lambda point: (point.curve, point.half, point.value))
+    points.sort(key=lambda point: (point.curve, point.scale, point.value))
     picture = clip.frames[clip.showcase].copy()
     return ClipResult(clip.name, clip.hash, len(clip.frames), *clip.size, clip.rate, clip.showcase, picture, points)
 

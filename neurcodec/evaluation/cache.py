@@ -24,8 +24,8 @@ class Point:
     """
 
     curve: str
-    value: int
-    half: bool
+    value: float
+    scale: int
     size: int
     encode: Cost
     decode: Cost | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from neurcodec.evaluation.cache import hash_files
-from neurcodec.evaluation.clips import Clip, bits_per_pixel
+from neurcodec.evaluation.clips import Clip
 from neurcodec.evaluation.processes import Cost, run_process
 
 GOP_SECONDS = 5
@@ -19,10 +19,10 @@ GOP_SECONDS = 5
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a rate curve: the rate parameter, and whether the picture is coded at half size."""
+    """One point of a rate curve: the rate parameter, and how many times smaller the picture is coded."""
 
-    value: int
-    half: bool = False
+    value: float
+    scale: int = 1
 
 
 class Codec(Protocol):
@@ -112,16 +112,3 @@ class Neurcodec:
 
 def _ncodec(arguments: list[str]) -> Cost:
     return run_process([sys.executable, "-m", "neurcodec", *arguments])[1]
-
-
-@dataclass(frozen=True)
-class RateWindow:
-    """Bits per pixel between which a peer's points are kept: all of them, and those of half size."""
-
-    low: float = 0.0005
-    high: float = 0.09
-    half_high: float = 0.016
-
-    def holds(self, setting: Setting, size: int, clip: Clip) -> bool:
-        """True when a point of `size` bytes belongs to the comparison."""
-        return self.low <= bits_per_pixel(size, clip) <= (self.half_high if setting.half else self.high)

@@ -26,12 +26,12 @@ def curve_points(clip: ClipResult, curve: str, metric: str) -> list[tuple[float,
 
 
 def envelope(clip: ClipResult, curve: str, metric: str) -> Curve:
-    """The envelope of one curve; the convex hull for a codec that was also run at half size. Empty below 4 points."""
+    """The envelope of one curve; the convex hull for a codec that was run at several sizes. Empty below 4 points."""
     points = curve_points(clip, curve, metric)
     if len(points) < FEWEST_POINTS:
         return []
-    halved = any(point.half for point in clip.points if point.curve == curve)
-    return hull(points) if halved else pareto(points)
+    scales = {point.scale for point in clip.points if point.curve == curve}
+    return hull(points) if len(scales) > 1 else pareto(points)
 
 
 def bd_table(clips: Sequence[ClipResult], tests: Sequence[str], anchors: Sequence[str]) -> list[Json]:
@@ -102,7 +102,7 @@ def mean_advantage(rows: Sequence[Json], metric: str, test: str, anchor: str) ->
 
 def costs(clips: Sequence[ClipResult], curve: str) -> Json | None:
     """Speed over a curve's scored points at full size (frames/s, processor ms per frame) and its highest memory."""
-    found = [(clip, p) for clip in clips for p in clip.points if p.curve == curve and p.decode and not p.half]
+    found = [(clip, p) for clip in clips for p in clip.points if p.curve == curve and p.decode and p.scale == 1]
     if not found:
         return None
     frames = sum(clip.frames for clip, _ in found)

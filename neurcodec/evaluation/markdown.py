@@ -53,7 +53,7 @@ def _head(data: Json) -> str:
         "Rates are whole files (peers: the sum of their packets) in bits per pixel of the source. BD-rate is the mean "
         f"difference of the bytes at equal quality ({data['interpolation']} over the logarithm of the bytes, over the "
         "qualities that both reach); negative means fewer bytes than the anchor. Peers are the convex hull of their "
-        "full-size and half-size points.",
+        "points of all sizes.",
     ]
     lines += [f"Not measured: {name}: {reason}." for name, reason in data["missing"].items()]
     return "\n\n".join(lines)

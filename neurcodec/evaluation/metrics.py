@@ -1,10 +1,14 @@
-"""The metrics on RGB frames: what they are called, which way is better, and where their networks come from."""
+"""The metrics on RGB frames: what they are called, who may use them, and where their networks come from.
+
+Each is a judge, that no loss of ours may ever contain, a loss, or a measure of fidelity (docs/bench.md).
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +16,26 @@ from torch import Tensor
 from torchmetrics.functional.image.dists import DISTSNetwork
 from torchmetrics.functional.image.lpips import _NoTrainLpips
 
-from neurcodec.errors import ModelError, NcodecError
+from neurcodec.errors import DependencyError, ModelError, NcodecError
+from neurcodec.evaluation.efficientnet import LiteFeatures
 from neurcodec.evaluation.lpips import FEATURES_FILE, LPIPS
+from neurcodec.evaluation.programs import DB_CAP, PROGRAMS, find
 from neurcodec.evaluation.tae import ENCODER_FILE, Encoder
 
-PSNR_CAP = 100.0
-"""PSNR of equal pictures, in dB."""
+
+class Kind(StrEnum):
+    """What a metric may be asked: a loss of ours contains it, none ever does (RULE), or it measures fidelity alone."""
+
+    JUDGE = "judge"
+    FIDELITY = "fidelity"
+    LOSS = "loss"
 
 
 @dataclass(frozen=True)
 class Metric:
     """How a metric is shown; `higher`: more is better; `perfect`: its value for equal frames."""
 
+    kind: Kind
     title: str
     unit: str
     higher: bool
@@ -31,36 +43,61 @@ class Metric:
 
 
 METRICS = {
-    "psnr": Metric("PSNR", "dB", True, PSNR_CAP),
-    "ms-ssim": Metric("MS-SSIM", "", True, 1.0),
-    "lpips": Metric("LPIPS (squeeze)", "", False, 0.0),
-    "lpips-shifted": Metric("LPIPS (squeeze), shifted by one sample", "", False, 0.0),
-    "tlp": Metric("tLP, change of successive-frame LPIPS", "", False, 0.0),
-    "flicker": Metric("flicker, change of the error along motion", "levels", False, 0.0),
-    "tae": Metric("TAEF2 latent distance", "", False, 0.0),
-    "tae-fd": Metric("TAEF2 Frechet distance", "", False, 0.0),
-    "lpips-alex": Metric("LPIPS (alex)", "", False, 0.0),
-    "lpips-vgg": Metric("LPIPS (vgg)", "", False, 0.0),
-    "dists": Metric("DISTS", "", False, 0.0),
+    "vmaf-neg": Metric(Kind.JUDGE, "VMAF NEG", "", True, 100.0),
+    "cvvdp": Metric(Kind.JUDGE, "ColorVideoVDP", "JOD", True, 10.0),
+    "lite1": Metric(Kind.JUDGE, "EfficientNet-Lite1 distance", "", False, 0.0),
+    "vmaf": Metric(Kind.JUDGE, "VMAF", "", True, 100.0),
+    "tae": Metric(Kind.JUDGE, "TAEF2 latent distance", "", False, 0.0),
+    "tae-fd": Metric(Kind.JUDGE, "TAEF2 Frechet distance", "", False, 0.0),
+    "lpips-alex": Metric(Kind.JUDGE, "LPIPS (alex)", "", False, 0.0),
+    "lpips-vgg": Metric(Kind.JUDGE, "LPIPS (vgg)", "", False, 0.0),
+    "dists": Metric(Kind.JUDGE, "DISTS", "", False, 0.0),
+    "ssimulacra2": Metric(Kind.FIDELITY, "SSIMULACRA2", "", True, 100.0),
+    "xpsnr": Metric(Kind.FIDELITY, "XPSNR", "dB", True, DB_CAP),
+    "ms-ssim": Metric(Kind.FIDELITY, "MS-SSIM", "", True, 1.0),
+    "psnr": Metric(Kind.FIDELITY, "PSNR", "dB", True, DB_CAP),
+    "flicker": Metric(Kind.FIDELITY, "flicker, change of the error along motion", "levels", False, 0.0),
+    "lpips": Metric(Kind.LOSS, "LPIPS (squeeze)", "", False, 0.0),
+    "lpips-shifted": Metric(Kind.LOSS, "LPIPS (squeeze), shifted by one sample", "", False, 0.0),
+    "tlp": Metric(Kind.LOSS, "tLP, change of successive-frame LPIPS", "", False, 0.0),
+    "lite0": Metric(Kind.LOSS, "EfficientNet-Lite0 distance", "", False, 0.0),
 }
+"""In the order of the tables: judges first."""
+JURY = ("vmaf-neg", "cvvdp", "lite1")
+"""The judges whose BD-rates' geometric mean decides (`compare.jury`)."""
 EXTRA = ("lpips-alex", "lpips-vgg", "dists")
 """Measured on request only, by torchmetrics: they need torchvision and its ImageNet weights."""
-DEFAULT = tuple(name for name in METRICS if name not in EXTRA)
-NEEDS = {"lpips": "lpips", "lpips-shifted": "lpips", "tlp": "lpips", "tae": "tae", "tae-fd": "tae"}
-"""The network that a metric needs."""
+DEFAULT = tuple(name for name in METRICS if name not in (*EXTRA, "lite0"))
+NEEDS = {
+    "lpips": ("lpips", "lpips-shifted", "tlp"),
+    "tae": ("tae", "tae-fd"),
+    "lite0": ("lite0",),
+    "lite1": ("lite1",),
+    "ffmpeg": ("vmaf-neg", "vmaf", "xpsnr"),
+    "cvvdp": ("cvvdp",),
+    "ssimulacra2": ("ssimulacra2",),
+    **{name: (name,) for name in EXTRA},
+}
+"""A network or a program, and the metrics that need it."""
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Distance of two batches of pictures (N, 3, H, W) in 0..1, one number for each."""
 
 
 @dataclass
 class Networks:
-    """The networks that were found, the metrics that can be computed with them, and why others cannot."""
+    """The networks and programs that were found, the metrics that they give, and why others cannot be had."""
 
     metrics: list[str]
     lpips: LPIPS | None = None
     encoder: Encoder | None = None
+    lite: dict[str, LiteFeatures] = field(default_factory=dict)
     extra: dict[str, Distance] = field(default_factory=dict)
+    programs: dict[str, Path] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+
+    def wants(self, need: str) -> bool:
+        """Whether a metric that needs this network or program is to be computed."""
+        return any(name in self.metrics for name in NEEDS[need])
 
 
 def default_weights() -> Path:
@@ -77,27 +114,37 @@ def locate(weights: Path, file: str) -> Path:
 
 
 def load_networks(names: Sequence[str], weights: Path) -> Networks:
-    """The networks for these metrics; what cannot be loaded is told in `missing`; NcodecError for an unknown name."""
+    """The networks and programs for these metrics; what cannot be had is told in `missing`.
+
+    NcodecError for an unknown metric.
+    """
     for name in names:
         if name not in METRICS:
             raise NcodecError(f"unknown metric '{name}'; known are {', '.join(METRICS)}")
-    networks, failures = Networks([]), dict[str, str]()
-    for need in sorted({NEEDS[name] for name in names if name in NEEDS}):
-        try:
-            if need == "lpips":
-                networks.lpips = LPIPS.load(locate(weights, FEATURES_FILE))
-            else:
-                networks.encoder = Encoder.load(locate(weights, ENCODER_FILE))
-        except ModelError as error:
-            failures[need] = str(error)
-    networks.missing = {name: failures[NEEDS[name]] for name in names if NEEDS.get(name) in failures}
-    for name in (name for name in EXTRA if name in names):
-        try:
-            networks.extra[name] = load_extra(name)
-        except ModelError as error:
-            networks.missing[name] = str(error)
+    networks = Networks([])
+    for need, wanted in NEEDS.items():
+        asked = [name for name in wanted if name in names]
+        if asked:
+            try:
+                _load(networks, need, weights)
+            except (ModelError, DependencyError) as error:
+                networks.missing |= {name: str(error) for name in asked}
     networks.metrics = [name for name in METRICS if name in names and name not in networks.missing]
     return networks
+
+
+def _load(networks: Networks, need: str, weights: Path) -> None:
+    """Put a network or program into its place; ModelError or DependencyError when it cannot be had."""
+    if need == "lpips":
+        networks.lpips = LPIPS.load(locate(weights, FEATURES_FILE))
+    elif need == "tae":
+        networks.encoder = Encoder.load(locate(weights, ENCODER_FILE))
+    elif need in PROGRAMS:
+        networks.programs[need] = find(need)
+    elif need in EXTRA:
+        networks.extra[need] = load_extra(need)
+    else:
+        networks.lite[need] = LiteFeatures.load(need)
 
 
 def load_extra(name: str) -> Distance:

@@ -95,8 +95,8 @@ def save_strip(path: Path, clip: ClipResult, cache: Cache, points: tuple[Point, 
     """One JPEG: the showcase frame of the source, of ours and of the peer, side by side, labelled."""
     tiles = [_tile(clip.picture, "source")]
     for point in points:
-        half = " half size" if point.half else ""
-        tiles.append(_tile(cache.picture(point.picture), f"{point.curve} {point.value}{half}: {point.size} bytes"))
+        size = f" at 1/{point.scale}" if point.scale > 1 else ""
+        tiles.append(_tile(cache.picture(point.picture), f"{point.curve} {point.value}{size}: {point.size} bytes"))
     Image.fromarray(np.hstack(tiles)).save(path, quality=STRIP_QUALITY, optimize=True)
 
 

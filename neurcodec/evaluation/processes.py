@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -24,12 +25,21 @@ class Cost:
     peak_memory: int
 
 
-def run_process(command: Sequence[str], environment: dict[str, str] | None = None) -> tuple[str, Cost]:
-    """Run a child process to its end; returns its standard output and its cost; NcodecError when it fails."""
+def run_process(
+    command: Sequence[str],
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+    messages: bool = False,
+) -> tuple[str, Cost]:
+    """Run a child process to its end; returns its standard output and its cost; NcodecError when it fails.
+
+    environment: what is added to ours. folder: where it runs. messages: return its standard error instead.
+    """
     start = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as said:
         try:
-            child = psutil.Popen(command, stdout=output, stderr=messages, env={**os.environ, **(environment or {})})
+            variables = {**os.environ, **(environment or {})}
+            child = psutil.Popen(command, stdout=output, stderr=said, env=variables, cwd=folder)
         except OSError as error:
             raise DependencyError(f"{command[0]}: cannot be run ({error})") from error
         peak, cpu = 0, 0.0
@@ -39,11 +49,11 @@ def run_process(command: Sequence[str], environment: dict[str, str] | None = Non
             time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - start
         output.seek(0)
-        messages.seek(0)
+        said.seek(0)
         if child.returncode != 0:
-            lines = messages.read().strip().splitlines() or ["no message"]
+            lines = said.read().strip().splitlines() or ["no message"]
             raise NcodecError(f"'{' '.join(command)}' failed with exit code {child.returncode}: {lines[-1]}")
-        return output.read(), Cost(seconds, cpu, peak)
+        return (said if messages else output).read(), Cost(seconds, cpu, peak)
 
 
 def usage(process: psutil.Process) -> tuple[int, float]:

@@ -81,7 +81,7 @@ def _clip(clip: ClipResult) -> Json:
 
 
 def _point(point: Point, clip: ClipResult) -> Json:
-    data: Json = {"curve": point.curve, "value": point.value, "half_size": point.half}
+    data: Json = {"curve": point.curve, "value": point.value, "scale": point.scale}
     data |= {"bytes": point.size, "bpp": point.size * 8 / clip.pixels, "metrics": point.metrics}
     for side, cost in (("encode", point.encode), ("decode", point.decode)):
         data[side] = None if cost is None else {"fps": clip.frames / cost.seconds, **asdict(cost)}

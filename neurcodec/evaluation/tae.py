@@ -68,7 +68,7 @@ class Encoder(nn.Sequential):
             model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         except RuntimeError as error:
             raise ModelError(f"{folder / ENCODER_FILE}: the weights do not fit ({error})") from error
-        return model.eval()
+        return model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     def latents(self, pictures: Tensor) -> Tensor:
         """Latents (N, 32, ceil(H / 8), ceil(W / 8)) of pictures of any size; edges are repeated to multiples of 8."""
