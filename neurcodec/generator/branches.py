@@ -1,7 +1,7 @@
 """What the papers add beside the generator's plain body; each branch ends in a zero layer and starts without effect.
 
-Frame Type Embedder (Diff-SIT), Contextual Semantic Guidance and Temporal Consistency Guidance (S2VC), joint refinement of
-a group (Diff-SIT), and the texture map (spec 7.2).
+Frame Type Embedder (Diff-SIT), Contextual Semantic Guidance and Temporal Consistency Guidance (S2VC), joint refinement
+of a group (Diff-SIT), and the texture map (spec 7.2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def zero(module: nn.Module) -> nn.Module:
 
 
 class FrameEmbedder(nn.Module):
-    """Timestep, quality, scale, kind and texture index of each frame to a gain and a shift at some places of the body."""
+    """Timestep, quality, scale, kind and texture index of each frame to a gain and a shift at some places of the
+    body."""
 
     def __init__(self, width: int, channels: int, places: int, texture: bool) -> None:
         super().__init__()
@@ -49,8 +50,8 @@ class FrameEmbedder(nn.Module):
 class SemanticAttention(nn.Module):
     """Contextual Semantic Guidance: cross-attention at 1/16 to tokens in place of a prompt.
 
-    The tokens are of the codec's feature buffer (at 1/64), of the features themselves (at 1/32), which tell a place about
-    the rest of the picture, and, where there is one, of the caption (DiSCo).
+    The tokens are of the codec's feature buffer (at 1/64), of the features themselves (at 1/32), which tell a place
+    about the rest of the picture, and, where there is one, of the caption (DiSCo).
     """
 
     def __init__(self, channels: int, feature_channels: int, token_channels: int, heads: int, caption: bool) -> None:
@@ -78,7 +79,8 @@ class SemanticAttention(nn.Module):
         return x + F.interpolate(added, scale_factor=4)
 
     def tokens(self, pooled: Tensor, features: Tensor, text: Tensor | None, frames: int) -> tuple[Tensor, Tensor | None]:
-        """The tokens (N, T, token_channels) of N frames and a mask (N, 1, 1, T) of those that are there, None for all."""
+        """The tokens (N, T, token_channels) of N frames and a mask (N, 1, 1, T) of those that are there, None for
+        all."""
         context = self.context(F.avg_pool2d(pooled, 2, ceil_mode=True))
         tokens = torch.cat([self.buffer(features).flatten(2), context.flatten(2)], 2).transpose(1, 2)
         if self.text is None or text is None:
@@ -119,7 +121,8 @@ class TextureBranch(nn.Module):
         self.out = zero(nn.Conv2d(hidden, 3 * channels, 3, padding=1, bias=False))
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """levels (N, 1, H/8, W/8), 0 where there are none: first shift, late gain, late shift, (N, C, H/4, W/4) each."""
+        """levels (N, 1, H/8, W/8), 0 where there are none: first shift, late gain, late shift, (N, C, H/4, W/4)
+        each."""
         known = (levels > 0).to(levels.dtype)
         added = F.interpolate(self.out(F.silu(self.hidden(levels)) * known), scale_factor=2)
         first, gain, shift = added.chunk(3, 1)

@@ -1,10 +1,10 @@
 """The one-step diffusion generator: a conditional x0-predictor over groups of frames (spec section 8, decision 0026).
 
-It restores what the in-loop codec shows (the coarse picture c) and never enters the coding loop. Its body is a stack of
-plain 3x3 convolutions with PReLU at a quarter of the picture, of the shape of SRVGGNetCompact (Real-ESRGAN), so that it can
-start from public weights: c goes in pixel-unshuffled by four, what comes out is shuffled back and mixed with c by a learned
-share for each scale. At scale 4 a generator fresh from its prior is the prior itself. The noise sample of the last timestep
-and all that the papers add (`branches`) are zero there.
+It restores what the in-loop codec shows (the coarse picture c) and never enters the coding loop. Its body is a stack
+of plain 3x3 convolutions with PReLU at a quarter of the picture, of the shape of SRVGGNetCompact (Real-ESRGAN), so
+that it can start from public weights: c goes in pixel-unshuffled by four, what comes out is shuffled back and mixed
+with c by a learned share for each scale. At scale 4 a generator fresh from its prior is the prior itself. The noise
+sample of the last timestep and all that the papers add (`branches`) are zero there.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ class Generator(ModelMixin, ConfigMixin):
     ) -> tuple[Tensor, State]:
         """Predict x0.
 
-        coarse: (N, 3, H, W) in 0..1, H and W multiples of 16, N = groups * frames, frames of a group adjacent.
-        noisy: x_t of the same shape, in the scheduler's range. timestep: (N,) in 0..999. features: the codec's
-        feature buffer (N, feature_channels, H/8, W/8). state: the diffusion buffer of the group before.
-        Returns x0 (N, 3, H, W) in about 0..1 and the new diffusion buffer.
+        coarse: (N, 3, H, W) in 0..1, H and W multiples of 16, N = groups * frames, frames of a group adjacent. noisy:
+        x_t of the same shape, in the scheduler's range, or (1, 3, H, W) for all frames. timestep: (N,) in 0..999.
+        features: the codec's feature buffer (N, feature_channels, H/8, W/8). state: the diffusion buffer of the group
+        before. Returns x0 (N, 3, H, W) in about 0..1 and the new diffusion buffer.
         """
         film = self.embedder(timestep, condition)
         grains = self.grains(condition.texture_map) if self.grains and condition.texture_map is not None else None

@@ -1,9 +1,9 @@
 """Stage `generator`: restore real codec output (base layers and native coarse frames) in one step.
 
 It starts from public weights (`start`), learns to paint what a teacher paints, and is kept true by the source
-(`losses`; decision 0026). The timestep is the last one: the network sees noise and the coarse picture and gives x0. With
-`frames` above 1 the groups are short clips, so that the temporal branch trains (cascaded training). Now and then the
-averaged weights are measured on sources that nothing is trained on (`held_out`).
+(`losses`; decision 0026). The timestep is the last one: the network sees noise and the coarse picture and gives x0.
+With `frames` above 1 the groups are short clips, so that the temporal branch trains (cascaded training). Now and then
+the averaged weights are measured on sources that nothing is trained on (`held_out`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class GeneratorConfig:
     """Settings of the stage. size: crop side in pixels (a multiple of 16, at least 80). batch: clips per step.
 
     prior: name of the public weights in priors/ to start from, "" for none. decay: the part of the steps in which the
-    rate falls. native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile (it
-    needs a C++ compiler). captions, sketches, textures: share of the clips with theirs. check_every: steps between
+    rate falls. native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile
+    (it needs a C++ compiler). captions, sketches, textures: share of the clips with theirs. check_every: steps between
     measurements of what is held out, check_bases: how many of each scale. The rest are weights of the loss.
     """
 

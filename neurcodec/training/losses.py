@@ -137,7 +137,8 @@ def changes(pictures: Tensor, motion: Tensor, frames: int) -> Tensor:
 def total(
     jury: Jury, weights: Weights, x0: Tensor, target: Tensor, source: Tensor, random: torch.Generator
 ) -> tuple[Tensor, Mapping[str, float]]:
-    """The loss of pictures x0 (N, 3, H, W) in about 0..1, and its terms; the jury sees them as the decoder writes them."""
+    """The loss of pictures x0 (N, 3, H, W) in about 0..1, and its terms; the jury sees them as the decoder writes
+    them."""
     seen = subsampled(x0)
     shown, wanted, true = shifted(random, seen, target, source)
     with torch.autocast(x0.device.type, torch.bfloat16):

@@ -1,9 +1,9 @@
 """Stage `pairs`: sources as memory-mapped arrays, and the AV1 bases of the layered profile made from them.
 
-A *pair* is some frames of a source (`training.sources`) and what libsvtav1 leaves of them at a scale and quantiser of the
-layered profile's ladder (decision 0008). `index.json` lists the sources (`file`, `frames`, `height`, `width`) and, under
-each, its bases (`file`, `scale`, `crf`, `bytes`); frames are uint8 RGB arrays of shape (frames, height, width, 3). Sources
-in HELD_OUT go to a folder of their own, `held_out` beside `pairs`: nothing is ever trained on them.
+A *pair* is some frames of a source (`training.sources`) and what libsvtav1 leaves of them at a scale and quantiser of
+the layered profile's ladder (decision 0008). `index.json` lists the sources (`file`, `frames`, `height`, `width`) and,
+under each, its bases (`file`, `scale`, `crf`, `bytes`); frames are uint8 RGB arrays of shape (frames, height, width,
+3). Sources in HELD_OUT go to a folder of their own, `held_out` beside `pairs`: nothing is ever trained on them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ HELD_OUT = frozenset(Path(__file__).with_name("held_out.txt").read_text(encoding
 
 @dataclass(frozen=True, slots=True)
 class PairsConfig:
-    """Settings of the stage. frames: of each source. bases: of each source, of different scales. variants: how often each
-    clip or photograph is drawn. preset: of SVT-AV1. photographs: 0 leaves them out, clips: 0 leaves the clips out.
+    """Settings of the stage. frames: of each source. bases: of each source, of different scales. variants: how often
+    each clip or photograph is drawn. preset: of SVT-AV1. photographs: 0 leaves them out, clips: 0 leaves the clips
+    out.
     """
 
     frames: int = 12
@@ -114,12 +115,13 @@ def write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
 def prepare(data: Iterable[Path], runs: Path, config: PairsConfig, jobs: int = 2) -> None:
     """Make the pairs of every clip and photograph in the folders `data`, below `runs`; what is there is kept.
 
-    What is held out comes first, then the clips, then the photographs, each in a drawn order; the index grows with them, so
-    that training can begin with a few.
+    What is held out comes first, then the clips, then the photographs, each in a drawn order; the index grows with
+    them, so that training can begin with a few.
     """
     suffixes = (VIDEO_SUFFIXES if config.clips else set()) | (IMAGE_SUFFIXES if config.photographs else set())
     paths = sorted(path for folder in data for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    wanted = [(path, variant) for variant in range(config.variants) for path in paths if not (variant and held_out(path))]
+    variants = range(config.variants)
+    wanted = [(path, variant) for variant in variants for path in paths if not (variant and held_out(path))]
     random.Random(config.seed).shuffle(wanted)
     wanted.sort(key=lambda one: (not held_out(one[0]), one[0].suffix.lower() in IMAGE_SUFFIXES))
     folders = {kept: runs / ("held_out" if kept else "pairs") for kept in (False, True)}

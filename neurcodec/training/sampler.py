@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,20 +56,20 @@ class Batch:
 
 
 class Pick(NamedTuple):
-    """A base that can be drawn: its folder, source and entry, and the first and number of its usable frames."""
+    """A base that can be drawn: its folder, source and entry, and the first and number of its usable ones."""
 
     folder: Path
     entry: dict[str, Any]
     base: dict[str, Any]
     first: int
-    count: int
+    frames: int
 
 
 class Clip(NamedTuple):
     """A crop of T frames of a clip.
 
-    source, target, coarse: uint8 (T, size, size, 3). features: (T, C, size/8, size/8). motion: (T, 2, size, size). known:
-    (kind, quality, scale) of each frame. sketch, levels (of the texture map, spread): (T, 1, size/8, size/8).
+    source, target, coarse: uint8 (T, size, size, 3). features: (T, C, size/8, size/8). motion: (T, 2, size, size).
+    known: (kind, quality, scale) of each frame. sketch, levels (of the texture map, spread): (T, 1, size/8, size/8).
     """
 
     source: Frames
@@ -235,12 +236,13 @@ class PairSampler:
 
 
 def source_motion(source: Frames) -> NDArray[np.float32]:
-    """Where each pixel of frames (T, H, W, 3) was in the frame before, by DIS optical flow: (T, 2, H, W), first zero."""
+    """Where each pixel of frames (T, H, W, 3) was in the frame before, by DIS optical flow: (T, 2, H, W), first
+    zero."""
     motion = np.zeros((len(source), 2, *source.shape[1:3]), np.float32)
     if len(source) > 1:
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         luma = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source]
-        for number, (before, now) in enumerate(zip(luma[:-1], luma[1:], strict=True), 1):
+        for number, (before, now) in enumerate(pairwise(luma), 1):
             motion[number] = search.calc(now, before, None).transpose(2, 0, 1)
     return motion
 

@@ -1,6 +1,7 @@
 """Frames to train on: windows of clips, and clips made of photographs, changed as users' pictures differ from them.
 
-Nothing here knows a codec but H.264, in which many users' sources were coded before (DESIGN section 4; docs/training.md).
+Nothing here knows a codec but H.264, in which many users' sources were coded before (DESIGN section 4;
+docs/training.md).
 """
 
 from __future__ import annotations

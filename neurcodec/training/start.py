@@ -15,8 +15,8 @@ from neurcodec.generator.model import STEP, Generator
 def start_from(generator: Generator, path: Path) -> None:
     """Put the weights of an SRVGGNetCompact into the generator's body; ModelError when they are missing or do not fit.
 
-    The file has Real-ESRGAN's names: convolutions and PReLUs in turn, `body.N`. It enlarges the base four times; here the
-    body sees the base enlarged and unshuffled, so each weight of the first layer is spread over STEP^2 places.
+    The file has Real-ESRGAN's names: convolutions and PReLUs in turn, `body.N`. It enlarges the base four times; here
+    the body sees the base enlarged and unshuffled, so each weight of the first layer is spread over STEP^2 places.
     """
     if not path.is_file():
         raise ModelError(f"{path}: weights file not found; give the folder above priors/ with --weights DIR")

@@ -1,8 +1,9 @@
-"""Stage `teacher`: what a strong restoration network makes of base frames, kept as files for the generator to learn from.
+"""Stage `teacher`: what a strong restoration network makes of base frames, kept as files for the generator to learn
+from.
 
-The network is Real-ESRGAN's RRDBNet (Wang et al. 2018 and 2021; `priors/realesrgan_x4plus`), which enlarges four times. It
-sees the base at its own size; its picture is brought to the source's size and gets the low frequencies of the source.
-Bases of full size have no teacher: there the source is the target. Beside `NAME.SCALE.npy` comes
+The network is Real-ESRGAN's RRDBNet (Wang et al. 2018 and 2021; `priors/realesrgan_x4plus`), which enlarges four
+times. It sees the base at its own size; its picture is brought to the source's size and gets the low frequencies of
+the source. Bases of full size have no teacher: there the source is the target. Beside `NAME.SCALE.npy` comes
 `NAME.SCALE.teacher.npy`, the frames from `first_frame` on. The stage goes through all bases again and again in a drawn
 order, so that it can run beside stage pairs, and goes on where it was.
 """
@@ -47,15 +48,17 @@ class DenseBlock(nn.Module):
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
-        for number in range(5):
-            out = growth if number < 4 else channels
-            setattr(self, f"conv{number + 1}", nn.Conv2d(channels + number * growth, out, 3, padding=1))
+        self.conv1, self.conv2, self.conv3, self.conv4 = (
+            nn.Conv2d(channels + number * growth, growth, 3, padding=1) for number in range(4)
+        )
+        self.conv5 = nn.Conv2d(channels + 4 * growth, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
-        for number in range(4):
-            seen.append(F.leaky_relu(getattr(self, f"conv{number + 1}")(torch.cat(seen, 1)), 0.2))
-        return x + 0.2 * self.conv5(torch.cat(seen, 1))
+        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
+            seen.append(F.leaky_relu(layer(torch.cat(seen, 1)), 0.2))
+        added: Tensor = self.conv5(torch.cat(seen, 1))
+        return x + 0.2 * added
 
 
 class Block(nn.Module):
