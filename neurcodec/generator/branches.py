@@ -78,9 +78,10 @@ class SemanticAttention(nn.Module):
         added = self.out(mixed).transpose(1, 2).reshape(n, c, h, w)
         return x + F.interpolate(added, scale_factor=4)
 
-    def tokens(self, pooled: Tensor, features: Tensor, text: Tensor | None, frames: int) -> tuple[Tensor, Tensor | None]:
-        """The tokens (N, T, token_channels) of N frames and a mask (N, 1, 1, T) of those that are there, None for
-        all."""
+    def tokens(
+        self, pooled: Tensor, features: Tensor, text: Tensor | None, frames: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """The tokens (N, T, token_channels) of N frames, and a mask (N, 1, 1, T) of those there are or None."""
         context = self.context(F.avg_pool2d(pooled, 2, ceil_mode=True))
         tokens = torch.cat([self.buffer(features).flatten(2), context.flatten(2)], 2).transpose(1, 2)
         if self.text is None or text is None:

@@ -38,8 +38,7 @@ class HeldOut:
         self.of_base: dict[str, dict[str, float]] = {}
 
     def measure(self, generator: Generator) -> Mapping[str, float]:
-        """For each scale the logarithm of restored to base, a mean: of LPIPS, Lite0 and squared error, of changes in
-        time."""
+        """For each scale the mean logarithm of restored to base: LPIPS, Lite0, squared error, its change in time."""
         sums: dict[str, list[float]] = {}
         for entry, base in self.chosen:
             file = base["file"]
