@@ -61,6 +61,7 @@ class Toy:
         self.calls.append(setting.value)
         frames = np.stack(list(clips.iterate(source)))
         target = folder / "toy.bin"
+        assert not target.exists(), "our command refuses to overwrite"
         target.write_bytes(zlib.compress((frames // int(setting.value)).tobytes()))
         return target, target.stat().st_size, Cost(0.5, 0.4, 1 << 20)
 

@@ -107,6 +107,7 @@ def _make(
                 made.append(Point(curve, setting.value, setting.scale, size, encoding, decoding))
                 for number in frames_of(clip):
                     store.put_picture(key, f"{curve}-{number}", frames[number])
+            coded.unlink()
     return made
 
 
@@ -117,7 +118,13 @@ def _chosen(
 
     def tried(codec: Codec, scale: int) -> tuple[Callable[[float], int], Sizes]:
         sizes = {p.value: p.size for p in points if p.curve == codec.curves[0] and p.scale == scale}
-        return lambda value: codec.encode(source, Setting(value, scale), source.parent)[1], sizes
+
+        def bytes_of(value: float) -> int:
+            coded, size, _ = codec.encode(source, Setting(value, scale), source.parent)
+            coded.unlink()
+            return size
+
+        return bytes_of, sizes
 
     wanted = RATE * clip.pixels / 8
     order = sorted((peer for peer in peers if _on_hull(peer, points)), key=lambda peer: -peer.step)
