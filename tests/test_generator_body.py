@@ -79,7 +79,9 @@ def test_at_quarter_size_it_is_its_prior(fresh: Generator) -> None:
     assert torch.allclose(shown(fresh, F.interpolate(base, scale_factor=4), 4.0), enlarge(compact(1), base), atol=1e-5)
 
 
-@pytest.mark.parametrize(("scale", "share"), [(1, 0.2), (1.5, 0.3), (2, 0.4), (3, 0.7), (3.5, 0.85), (4, 1), (7, 1)])
+@pytest.mark.parametrize(
+    ("scale", "share"), [(1.0, 0.2), (1.5, 0.3), (2.0, 0.4), (3.0, 0.7), (3.5, 0.85), (4.0, 1.0), (7.0, 1.0)]
+)
 def test_it_starts_as_the_share_of_its_scale_whatever_it_is_told(fresh: Generator, scale: float, share: float) -> None:
     coarse = torch.rand(2, 3, 32, 48)
     wanted = coarse + share * (enlarge(compact(1), F.avg_pool2d(coarse, 4)) - coarse)

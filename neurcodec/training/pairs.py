@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,8 @@ def prepare(data: Iterable[Path], runs: Path, config: PairsConfig, jobs: int = 2
         folder.mkdir(parents=True, exist_ok=True)
     index = {kept: read_index(folder) for kept, folder in folders.items()}
     done = {entry["file"] for entries in index.values() for entry in entries}
-    with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(19,)) as pool:
+    fresh = get_context("spawn")  # a fork would inherit locks of OpenCV's threads
+    with ProcessPoolExecutor(jobs, fresh, os.nice, (19,)) as pool:
         futures = {
             pool.submit(make_pairs, path, folders[held_out(path)], config, variant): held_out(path)
             for path, variant in wanted

@@ -18,6 +18,7 @@ from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
 from neurcodec.entropy.texture import NO_GAP
+from neurcodec.errors import InputError
 from neurcodec.generator.condition import Condition, FrameKind
 from neurcodec.generator.restore import coarse_levels, spread
 from neurcodec.generator.text import tokenize
@@ -119,6 +120,9 @@ class PairSampler:
         self.picks, weights = [], []
         for folder, part in self.folders.items():
             picks = usable(folder, frames)
+            waiting = sum(base["scale"] > 1 for entry in read_index(folder) for base in entry["bases"])
+            if waiting and all(pick.base["scale"] == 1 for pick in picks):
+                raise InputError(f"{folder}: no base has {frames} frames of the teacher; run stage teacher first")
             counts = {scale: sum(pick.base["scale"] == scale for pick in picks) for scale in SHARES}
             share = np.array([SHARES[pick.base["scale"]] / counts[pick.base["scale"]] for pick in picks])
             self.picks += picks
