@@ -63,7 +63,7 @@ def report() -> dict[str, Any]:
         "neurcodec": "9", "created": "2026-01-02T03:04:05", "command": "ncodec bench",
         "machine": {"processor": HOSTILE, "cores": 2, "jobs": 1}, "metrics": METRICS, "missing": {"dists": "none"},
         "codecs": {"ours": {"curves": list(curves[:2]), "model": "m"}, "peer": {"curves": ["peer"], "options": "o"}},
-        "clips": clips, "jury": [],
+        "clips": clips, "interpolation": "pchip", "jury": [],
         "bd_rate": bd_rate, "equal_bytes": equal, "costs": {"ours": costs, "peer": None},
     }  # fmt: skip
 

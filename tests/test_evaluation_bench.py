@@ -47,6 +47,7 @@ class Toy:
     curves = ("toy", "toy-coarse")
     ours = True
     step = 1.0
+    span = (1.0, 128.0)
 
     def describe(self) -> dict[str, str]:
         return {"note": self.note}
@@ -268,12 +269,22 @@ def test_seek_comes_as_near_as_steps_allow(wanted: int, rising: bool) -> None:
 
     known = {value: encode(value) for value in (0.0, 24.0, 56.0)}
     asked.clear()
-    value, size = matched.seek(encode, known, wanted, 0.25)
+    value, size = matched.seek(encode, known, wanted, (0, 56), 0.25)
     assert size == encode(value) and abs(size / wanted - 1) < matched.TOLERANCE
     assert len(asked) <= matched.TRIES + 1
-    coarse = matched.seek(encode, known, wanted, 8)[1]
+    coarse = matched.seek(encode, known, wanted, (0, 56), 8)[1]
     assert abs(np.log2(coarse / wanted)) <= 0.51
-    assert matched.seek(encode, known, 1e9, 1)[1] == max(known.values())
+    assert matched.seek(encode, known, 1e9, (0, 56), 1)[1] == max(known.values())  # the ends of the span hold
+
+
+def test_seek_goes_beyond_what_is_known() -> None:
+    def encode(value: float) -> int:
+        return round(100 * 2 ** ((56 - value) / 8))
+
+    known = {value: encode(value) for value in (24.0, 32.0)}
+    for wanted in (600, 4000):
+        assert matched.seek(encode, known, wanted, (0, 56), 0.25)[1] == pytest.approx(wanted, rel=matched.TOLERANCE)
+    assert matched.seek(encode, {24.0: 1600}, 4000, (0, 56), 0.25) == (24.0, 1600)  # one file has no slope
 
 
 def test_what_is_shown_has_the_same_bytes(tmp_path: Path, small_peer: peers.Peer) -> None:

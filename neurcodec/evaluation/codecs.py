@@ -12,6 +12,7 @@ from typing import Protocol
 from neurcodec.evaluation.cache import hash_files
 from neurcodec.evaluation.clips import Clip
 from neurcodec.evaluation.processes import Cost, run_process
+from neurcodec.pipeline.options import MAX_QUALITY
 
 GOP_SECONDS = 5
 """Longest distance of key frames on both sides; all groups of pictures are closed."""
@@ -40,6 +41,10 @@ class Codec(Protocol):
     @property
     def step(self) -> float:
         """The smallest difference between two values of its rate parameter."""
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The smallest and the largest value of its rate parameter."""
 
     def describe(self) -> dict[str, str]:
         """All settings that change the result; printed in the report and part of the cache key."""
@@ -76,6 +81,7 @@ class Neurcodec:
 
     ours = True
     step = 1.0
+    span = (0.0, float(MAX_QUALITY))
 
     @property
     def name(self) -> str:

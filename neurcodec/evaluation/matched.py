@@ -25,7 +25,7 @@ RATE = 0.005
 """Bits per pixel that is shown, about: in the middle of what this codec is for."""
 TOLERANCE = 0.03
 TRIES = 6
-VERSION = 1
+VERSION = 2
 """Part of the cache key: raise it when other files or frames are chosen."""
 
 Sizes = dict[float, int]
@@ -126,19 +126,30 @@ def _chosen(
 
         return bytes_of, sizes
 
+    def nearest(codec: Codec, size: float) -> tuple[Setting, int]:
+        """Of the scales on the codec's hull, the nearest first, the first that comes within TOLERANCE, or the best."""
+        hull_points = sorted(_on_hull(codec, points), key=lambda point: abs(math.log(point.size / size)))
+        found: list[tuple[Setting, int]] = []
+        for scale in dict.fromkeys(point.scale for point in hull_points):
+            value, there = seek(*tried(codec, scale), size, codec.span, codec.step)
+            found.append((Setting(value, scale), there))
+            if abs(there / size - 1) <= TOLERANCE:
+                break
+        return min(found, key=lambda pair: abs(math.log(pair[1] / size)))
+
     wanted = RATE * clip.pixels / 8
     order = sorted((peer for peer in peers if _on_hull(peer, points)), key=lambda peer: -peer.step)
-    first = order[:1] if order and order[0].step >= ours.step else []
-    for peer in first:
-        setting, wanted = _nearest(peer, points, wanted)
-    value, size = seek(*tried(ours, 1), wanted, ours.step)
-    yield ours, Setting(value), size
+    first = None
+    if order and order[0].step >= ours.step:
+        measured = min(_on_hull(order[0], points), key=lambda point: abs(math.log(point.size / wanted)))
+        first, wanted = Setting(measured.value, measured.scale), measured.size
+    own, size = nearest(ours, wanted)
+    yield ours, own, size
     for peer in order:
-        setting, bytes_there = _nearest(peer, points, size)
-        if abs(bytes_there / size - 1) > TOLERANCE:
-            value, bytes_there = seek(*tried(peer, setting.scale), size, peer.step)
-            setting = Setting(value, setting.scale)
-        yield peer, setting, bytes_there
+        if first is not None and peer is order[0] and abs(wanted / size - 1) <= TOLERANCE:
+            yield peer, first, round(wanted)
+        else:
+            yield peer, *nearest(peer, size)
 
 
 def _on_hull(codec: Codec, points: Sequence[Point]) -> list[Point]:
@@ -151,17 +162,13 @@ def _on_hull(codec: Codec, points: Sequence[Point]) -> list[Point]:
     return [point for point in own if (point.size, point.metrics[name]) in best]
 
 
-def _nearest(codec: Codec, points: Sequence[Point], size: float) -> tuple[Setting, int]:
-    """The measured setting on a codec's hull that is nearest to a size, and its bytes."""
-    point = min(_on_hull(codec, points), key=lambda point: abs(math.log(point.size / size)))
-    return Setting(point.value, point.scale), point.size
+def seek(
+    encode: Callable[[float], int], sizes: Sizes, wanted: float, span: tuple[float, float], step: float
+) -> tuple[float, int]:
+    """The value, in multiples of `step` within `span`, whose file is nearest to `wanted` bytes, and its bytes.
 
-
-def seek(encode: Callable[[float], int], sizes: Sizes, wanted: float, step: float) -> tuple[float, int]:
-    """The value, in multiples of `step`, whose file is nearest to `wanted` bytes, and its bytes.
-
-    encode gives the bytes of a value; they rise or fall with it. sizes: what is known already; nothing outside of it is
-    tried. Ends within TOLERANCE, when no value between is left, or after TRIES files.
+    encode gives the bytes of a value; they rise or fall with it. sizes: what is known already. Ends within TOLERANCE,
+    when nothing nearer is left to try, or after TRIES files.
     """
     sizes = dict(sizes)
 
@@ -169,16 +176,18 @@ def seek(encode: Callable[[float], int], sizes: Sizes, wanted: float, step: floa
         return abs(math.log(sizes[value] / wanted))
 
     for _ in range(TRIES):
-        smaller = [value for value in sizes if sizes[value] <= wanted]
-        larger = [value for value in sizes if sizes[value] > wanted]
-        if not smaller or not larger or min(map(miss, sizes)) <= math.log1p(TOLERANCE):
+        best = min(sizes, key=miss)
+        beyond = [value for value in sizes if (sizes[value] > wanted) != (sizes[best] > wanted)]
+        others = [value for value in sizes if sizes[value] != sizes[best]]  # without a file on the other side: go on
+        if miss(best) <= math.log1p(TOLERANCE) or not others:
             break
-        low, high = min(smaller, key=miss), min(larger, key=miss)
-        share = math.log(wanted / sizes[low]) / math.log(sizes[high] / sizes[low])
-        value = round((low + share * (high - low)) / step) * step
-        if value in sizes:  # the next one on the way to the other side
-            value += math.copysign(step, (high - low) if value == low else (low - high))
+        other = min(beyond or others, key=miss)
+        share = math.log(wanted / sizes[best]) / math.log(sizes[other] / sizes[best])
+        way = share * (other - best)
+        value = min(span[1], max(span[0], round((best + way) / step) * step))
         if value in sizes:
+            value = best + math.copysign(step, way)
+        if value in sizes or not span[0] <= value <= span[1]:
             break
         sizes[value] = encode(value)
     best = min(sizes, key=miss)

@@ -37,7 +37,7 @@ class Table(TypedDict):
 
 
 class PlotPoint(TypedDict):
-    """A measured point; `label` is its setting, such as `crf 40, half size`."""
+    """A measured point; `label` is its setting, such as `40 at 1/2`."""
 
     bpp: float
     bytes: int

@@ -39,7 +39,7 @@ SMALLEST = 64
 class Peer:
     """One encoder configuration: FFmpeg options, where {rate} is the quantiser, and its values at each scale.
 
-    step: the smallest difference of the quantiser that the encoder knows.
+    step: the smallest difference of the quantiser that the encoder knows; span: its smallest and largest value.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Peer:
     options: tuple[tuple[str, str], ...]
     ladder: tuple[tuple[int, tuple[float, ...]], ...]
     step: float
+    span: tuple[float, float]
 
     ours = False
 
@@ -94,11 +95,11 @@ SVT_6 = (("preset", "6"), ("svtav1-params", SVT_PARAMS))
 SVT_4 = (("preset", "4"), ("svtav1-params", f"{TUNING}:{SVT_PARAMS}"))
 VVENC_FAST = (("preset", "fast"), ("qp", "{rate}"), ("period", str(GOP_SECONDS)), ("threads", "1"))
 PEERS = (
-    Peer("x264", "libx264", X264, X26_LADDER, 0.1),
-    Peer("x265", "libx265", X265, X26_LADDER, 0.1),
-    Peer("svtav1-p6", "libsvtav1", SVT_6, SVT_PLAIN, 0.25),
-    Peer("svtav1-p4", "libsvtav1", SVT_4, SVT_LADDER, 0.25),
-    Peer("vvenc", VVENC, VVENC_FAST, VVENC_LADDER, 1),
+    Peer("x264", "libx264", X264, X26_LADDER, 0.1, (0, 51)),
+    Peer("x265", "libx265", X265, X26_LADDER, 0.1, (0, 51)),
+    Peer("svtav1-p6", "libsvtav1", SVT_6, SVT_PLAIN, 0.25, (1, 70)),
+    Peer("svtav1-p4", "libsvtav1", SVT_4, SVT_LADDER, 0.25, (1, 70)),
+    Peer("vvenc", VVENC, VVENC_FAST, VVENC_LADDER, 1, (0, 63)),
 )
 RATES = (0.0005, 0.09, 0.03, 0.012, 0.008)
 """Bits per pixel that are compared: from the first on, up to the one of a point's scale."""

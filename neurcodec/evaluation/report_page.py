@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from neurcodec.evaluation import page
-from neurcodec.evaluation.compare import Json, mean_advantage
+from neurcodec.evaluation import page, tables
+from neurcodec.evaluation.compare import Json
 from neurcodec.evaluation.curves import FEWEST_POINTS, hull, pareto
-from neurcodec.evaluation.markdown import NO_OVERLAP, leading, number, percent
 
 PICTURE_BUDGET = 4_800_000
 """Bytes for `page.encode_scenes`, so that report.html of six clips stays below 6 MB."""
@@ -16,111 +15,14 @@ PICTURE_BUDGET = 4_800_000
 
 def build(data: Json, wipes: Sequence[page.Wipe]) -> str:
     """The text of report.html; `data` as report.build makes it."""
-    made = [*leading(data), *_bd_means(data), *_bd_clips(data), *_equal_bytes(data), *_costs(data), _how(data)]
+    made = tables.every(data, list(data["metrics"]))
     plots = [_plot(data, metric) for metric in data["metrics"]]
-    return page.render("Scoreboard", {"notes": _notes(data), "tables": made, "plots": plots, "wipes": list(wipes)})
-
-
-def _notes(data: Json) -> list[str]:
-    machine = data["machine"]
-    notes = [
-        f"Made by `ncodec bench` on {data['created'][:10]} with neurcodec {data['neurcodec']} "
-        f"({machine['processor']}, {machine['cores']} cores, {machine['jobs']} measurement(s) at a time).",
-        "Rates are whole files in bits per pixel of the source. BD-rate is the mean difference of the bytes at equal "
-        "quality; negative means fewer bytes than the anchor.",
-    ]
-    return notes + [f"Not measured: {name}: {reason}." for name, reason in data["missing"].items()]
-
-
-def _title(data: Json, metric: str) -> str:
-    """A metric for the first column, with its kind when it has one."""
-    kind = data["metrics"][metric].get("kind")
-    return f"{metric} ({kind})" if kind else metric
-
-
-def _pairs(data: Json) -> dict[str, list[str]]:
-    """Curve under test -> its anchors."""
-    pairs: dict[str, list[str]] = {}
-    for row in data["bd_rate"]:
-        anchors = pairs.setdefault(row["test"], [])
-        if row["anchor"] not in anchors:
-            anchors.append(row["anchor"])
-    return pairs
-
-
-def _bd_rows(data: Json, metric: str, test: str) -> list[Json]:
-    return [row for row in data["bd_rate"] if row["metric"] == metric and row["test"] == test]
-
-
-def _bd_means(data: Json) -> list[page.Table]:
-    tables: list[page.Table] = []
-    for test, anchors in _pairs(data).items():
-        rows = []
-        for metric in data["metrics"]:
-            found = {row["anchor"]: f"{percent(row['mean'])} ({row['overlapping']})"
-                     for row in _bd_rows(data, metric, test)}  # fmt: skip
-            rows.append([_title(data, metric), *(found.get(anchor, "-") for anchor in anchors)])
-        note = "Mean over the clips, in brackets the number of clips that overlap."
-        title = f"BD-rate of {test} against"
-        tables.append(page.Table(title=title, note=note, header=["metric", *anchors], rows=rows, lead=not tables))
-    return tables
-
-
-def _bd_clips(data: Json) -> list[page.Table]:
-    names = [clip["name"] for clip in data["clips"]]
-    tables = []
-    for metric in data["metrics"]:
-        rows = []
-        for row in (row for row in data["bd_rate"] if row["metric"] == metric):
-            cells = (percent(row["clips"].get(name)) for name in names)
-            rows.append([f"{row['test']} / {row['anchor']}", *cells])
-        title = f"BD-rate per clip, {_title(data, metric)}"
-        tables.append(page.Table(title=title, note="", header=["test / anchor", *names], rows=rows))
-    return tables
-
-
-def _equal_bytes(data: Json) -> list[page.Table]:
-    tables = []
-    for test, anchors in _pairs(data).items():
-        rows = []
-        for metric, kind in data["metrics"].items():
-            cells = []
-            for anchor in anchors:
-                found = mean_advantage(data["equal_bytes"], metric, test, anchor)
-                cells.append(NO_OVERLAP if found is None else f"{found[0]:.3f} / {found[1]:.3f} ({found[2]})")
-            rows.append([f"{_title(data, metric)}, {'higher' if kind['higher'] else 'lower'} is better", *cells])
-        note = f"{test} / anchor, mean over the points (their number in brackets) that lie in the anchor's range."
-        title = f"Quality of {test} at equal bytes"
-        tables.append(page.Table(title=title, note=note, header=["metric", *anchors], rows=rows))
-    return tables
+    notes = tables.notes(data)
+    return page.render("Scoreboard", {"notes": notes, "tables": made, "plots": plots, "wipes": list(wipes)})
 
 
 def _known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
-
-
-def _costs(data: Json) -> list[page.Table]:
-    header, rows = ["codec"], []
-    for side in ("encode", "decode"):
-        header += [f"{side} frames/s", f"{side} CPU ms/frame", f"{side} peak MiB"]
-    for curve, costs in data["costs"].items():
-        if costs is not None:
-            cells = [curve]
-            for side in ("encode", "decode"):
-                cells += [number(costs[f"{side}_fps"], 1), number(costs[f"{side}_cpu_ms"], 0)]
-                cells.append(str(costs[f"{side}_memory"] >> 20))
-            rows.append(cells)
-    note = "Whole processes with start-up; frames/s suffer from whatever else the machine did, CPU time does not."
-    return [page.Table(title="Speed and memory", note=note, header=header, rows=rows)]
-
-
-def _how(data: Json) -> page.Table:
-    rows = [["command", data["command"]]]
-    for clip in data["clips"]:
-        rows.append([clip["name"], f"{clip['width']}x{clip['height']}, {clip['frames']} frames"])
-    for name, codec in data["codecs"].items():
-        rows.append([name, "; ".join(f"{key}: {value}" for key, value in codec.items() if key != "curves")])
-    return page.Table(title="How it was made", note="", header=["what", "details"], rows=rows)
 
 
 def _plot(data: Json, metric: str) -> page.Plot:
