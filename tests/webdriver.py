@@ -56,6 +56,12 @@ class Browser:
         """The size of the page's area, as of a desktop or of a phone."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if touch else 1, "mobile": touch}
         self.devtools("Emulation.setDeviceMetricsOverride", metrics)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page is laid out and its observers have run: two frames."""
+        script = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+        call("POST", f"{self.session}/execute/async", {"script": script, "args": []})
 
     def scheme(self, name: str) -> None:
         """`light` or `dark`."""

@@ -1,7 +1,7 @@
 """Pictures at the same bytes: of each clip one of our files, and of every peer one within TOLERANCE of its size.
 
-Only the encoder with the coarsest quantiser cannot come close to any size, so it goes first: our quality index is
-chosen for its size, then the others' quantisers for ours.
+Only the encoder with the coarsest quantiser cannot come close to any size, so it goes first: of our quality indexes
+near the rate, the first is shown whose size it can have. The others' quantisers are chosen for that.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ RATE = 0.005
 """Bits per pixel that is shown, about: in the middle of what this codec is for."""
 TOLERANCE = 0.03
 TRIES = 6
-VERSION = 2
+NEIGHBOURS = (0, 1, -1, 2, -2)
+"""Steps of our quality from the one nearest to RATE, until the first encoder can have its size."""
+VERSION = 3
 """Part of the cache key: raise it when other files or frames are chosen."""
 
 Sizes = dict[float, int]
 """Bytes by the value of a setting."""
+Chosen = tuple[Setting, int]
+"""A setting and its bytes."""
 
 
 @dataclass(frozen=True)
@@ -115,46 +119,60 @@ def _chosen(
     clip: Clip, ours: Codec, peers: Sequence[Codec], points: Sequence[Point], source: Path
 ) -> Iterator[tuple[Codec, Setting, int]]:
     """The setting of each codec, and its bytes."""
-
-    def tried(codec: Codec, scale: int) -> tuple[Callable[[float], int], Sizes]:
-        sizes = {p.value: p.size for p in points if p.curve == codec.curves[0] and p.scale == scale}
-
-        def bytes_of(value: float) -> int:
-            coded, size, _ = codec.encode(source, Setting(value, scale), source.parent)
-            coded.unlink()
-            return size
-
-        return bytes_of, sizes
-
-    def nearest(codec: Codec, size: float) -> tuple[Setting, int]:
-        """Of the scales on the codec's hull, the nearest first, the first that comes within TOLERANCE, or the best."""
-        hull_points = sorted(_on_hull(codec, points), key=lambda point: abs(math.log(point.size / size)))
-        found: list[tuple[Setting, int]] = []
-        for scale in dict.fromkeys(point.scale for point in hull_points):
-            value, there = seek(*tried(codec, scale), size, codec.span, codec.step)
-            found.append((Setting(value, scale), there))
-            if abs(there / size - 1) <= TOLERANCE:
+    order = sorted((peer for peer in peers if _scored(peer, points)), key=lambda peer: -peer.step)
+    start = _nearest(ours, RATE * clip.pixels / 8, points, source)
+    met: list[tuple[Chosen, Chosen]] = []
+    for offset in NEIGHBOURS if order else ():
+        setting = Setting(start[0].value + offset * ours.step)
+        if ours.span[0] <= setting.value <= ours.span[1]:
+            size = start[1] if offset == 0 else _bytes(ours, setting, source)
+            met.append(((setting, size), _nearest(order[0], size, points, source)))
+            if _same(size, met[-1][1][1]):
                 break
-        return min(found, key=lambda pair: abs(math.log(pair[1] / size)))
-
-    wanted = RATE * clip.pixels / 8
-    order = sorted((peer for peer in peers if _on_hull(peer, points)), key=lambda peer: -peer.step)
-    first = None
-    if order and order[0].step >= ours.step:
-        measured = min(_on_hull(order[0], points), key=lambda point: abs(math.log(point.size / wanted)))
-        first, wanted = Setting(measured.value, measured.scale), measured.size
-    own, size = nearest(ours, wanted)
-    yield ours, own, size
+    own, rival = min(met, key=lambda pair: abs(math.log(pair[0][1] / pair[1][1])), default=(start, start))
+    yield ours, *own
     for peer in order:
-        if first is not None and peer is order[0] and abs(wanted / size - 1) <= TOLERANCE:
-            yield peer, first, round(wanted)
-        else:
-            yield peer, *nearest(peer, size)
+        yield peer, *(rival if peer is order[0] else _nearest(peer, own[1], points, source))
+
+
+def _bytes(codec: Codec, setting: Setting, source: Path) -> int:
+    coded, size, _ = codec.encode(source, setting, source.parent)
+    coded.unlink()
+    return size
+
+
+def _nearest(codec: Codec, size: float, points: Sequence[Point], source: Path) -> Chosen:
+    """Of a codec's scales the first that comes within TOLERANCE, or the best; the nearest on its hull come first."""
+
+    def far(point: Point) -> float:
+        return abs(math.log(point.size / size))
+
+    every = [*sorted(_on_hull(codec, points), key=far), *sorted(_scored(codec, points), key=far)]
+    found: list[Chosen] = []
+    for scale in dict.fromkeys(point.scale for point in every):
+        known = {p.value: p.size for p in points if p.curve == codec.curves[0] and p.scale == scale}
+
+        def bytes_of(value: float, scale: int = scale) -> int:
+            return _bytes(codec, Setting(value, scale), source)
+
+        value, there = seek(bytes_of, known, size, codec.span, codec.step)
+        found.append((Setting(value, scale), there))
+        if _same(there, size):
+            break
+    return min(found, key=lambda pair: abs(math.log(pair[1] / size)))
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(math.log(one / other)) <= math.log1p(TOLERANCE)
+
+
+def _scored(codec: Codec, points: Sequence[Point]) -> list[Point]:
+    return [point for point in points if point.curve == codec.curves[0] and point.metrics]
 
 
 def _on_hull(codec: Codec, points: Sequence[Point]) -> list[Point]:
     """A codec's points that are on the hull of its first metric that rises with quality."""
-    own = [point for point in points if point.curve == codec.curves[0] and point.metrics]
+    own = _scored(codec, points)
     name = next((name for name in ("vmaf-neg", "psnr") if own and own[0].metrics.get(name) is not None), None)
     if name is None:
         return own

@@ -136,8 +136,9 @@ def write(run: Run, folder: Path, page: Path | None = None) -> Path:
 
 
 def _scene(clip: ClipResult) -> Scene:
-    """The wipe of a clip: first ours beside the last peer."""
+    """The wipe of a clip: first ours, behind the source, beside the first peer, VVenC where it was run."""
     assert clip.shown is not None
+    peers = [i for i, v in enumerate(clip.shown.versions) if i > 1 and not v.name.endswith("-coarse")]
     shots = [Shot(v.name, v.setting, v.size, v.pictures) for v in clip.shown.versions]
     note = f"{clip.width}x{clip.height}, {clip.frames} frames; about {RATE:g} bits per pixel"
-    return Scene(clip.name, note, clip.shown.frames, shots, (1, len(shots) - 1))
+    return Scene(clip.name, note, clip.shown.frames, shots, (1, peers[0] if peers else 0))

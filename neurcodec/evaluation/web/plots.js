@@ -201,7 +201,7 @@ function plotViewer(plots) {
   let drawn = 0;
   new ResizeObserver(() => {
     if (grid.clientWidth !== drawn) { drawn = grid.clientWidth; draw(); }
-  }).observe(grid);
+  }).observe(controls); // as wide as the grid, but drawing does not change it
   const help = html("p", { class: "note" }, "Lines are envelopes, marks are measured points. Point at a mark for its " +
     "values, or focus a plot and use the arrow keys. The legend hides and shows curves.");
   return html("div", { class: "plots" }, controls, legend, heading, grid, help);

@@ -31,7 +31,7 @@ class Stage {
     this.room = html("div", { class: "room" }, this.element);
     Object.assign(this, { position: 0.5, zoom: 1, flipped: false, centre: [0.5, 0.5] });
     this.images[0].addEventListener("load", () => this.place());
-    new ResizeObserver(() => this.place()).observe(this.room);
+    addEventListener("resize", () => this.place());
     this.element.addEventListener("pointerdown", (event) => this.press(event));
     this.handle.addEventListener("keydown", (event) => this.key(event));
   }
