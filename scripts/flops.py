@@ -66,7 +66,8 @@ class Cost(TorchDispatchMode):
 
 def generator_cost(folder: Path, width: int, height: int) -> Cost:
     """What a group of four frames of this size costs."""
-    from neurcodec.generator.model import Condition, Generator
+    from neurcodec.generator.condition import Condition
+    from neurcodec.generator.model import Generator
 
     with torch.device("meta"):
         network = Generator.from_config(Generator.load_config(folder)).eval()

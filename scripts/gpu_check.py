@@ -194,7 +194,8 @@ def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
     """The generator alone on groups of four, and what share of the card's peaks that is."""
     from neurcodec.coarse.codec import CoarseFrame
     from neurcodec.entropy.hints import Hints
-    from neurcodec.generator.model import FrameKind, Generator
+    from neurcodec.generator.condition import FrameKind
+    from neurcodec.generator.model import Generator
     from neurcodec.generator.restore import restore, working_type
     from neurcodec.pipeline.device import choose
     from neurcodec.pipeline.native import load_network

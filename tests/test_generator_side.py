@@ -13,12 +13,13 @@ from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
 from neurcodec.errors import InputError
-from neurcodec.generator.model import Condition, FrameKind, Generator, fill_sketch
+from neurcodec.generator.condition import Condition, FrameKind, fill_sketch
+from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
 from neurcodec.generator.text import TEXT_BYTES, tokenize
 from neurcodec.training.captions import SideStreams, table_captions, write_captions
 
-SMALL = {"widths": (8, 16, 16), "blocks": (1, 1, 1), "feature_channels": 8, "token_channels": 16, "embedding": 16}
+SMALL = {"channels": 8, "layers": 3, "feature_channels": 8, "token_channels": 8, "embedding": 16, "heads": 2}
 
 
 @pytest.fixture

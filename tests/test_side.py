@@ -25,7 +25,7 @@ from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption,
 from neurcodec.entropy import sketch, texture
 from neurcodec.entropy.hints import Hints
 from neurcodec.errors import DamageError, InputError, OutputError
-from neurcodec.generator.model import spread_texture
+from neurcodec.generator.condition import spread_texture
 from neurcodec.generator.restore import spread
 from neurcodec.pipeline import side
 from neurcodec.pipeline.decoder import decode_file

@@ -11,6 +11,8 @@ from neurcodec.evaluation.curves import FEWEST_POINTS, Curve, bd_rate, hull, par
 from neurcodec.evaluation.metrics import JURY, METRICS
 
 Json = dict[str, Any]
+
+
 def curve_points(clip: ClipResult, curve: str, metric: str) -> list[tuple[float, float]]:
     """The measured (bytes, quality) of one curve, quality negated where less is better."""
     sign = 1.0 if METRICS[metric].higher else -1.0
@@ -84,13 +86,13 @@ def jury(rows: Sequence[Json]) -> list[Json]:
         own = {row["metric"]: row for row in rows if (row["test"], row["anchor"]) == (test, anchor)}
         judges = [own[name] for name in JURY if name in own]
         if len(judges) == len(JURY):
-            clips = {name: _together([row["clips"][name] for row in judges]) for name in judges[0]["clips"]}
-            mean = _together([row["mean"] for row in judges])
+            clips = {name: together([row["clips"][name] for row in judges]) for name in judges[0]["clips"]}
+            mean = together([row["mean"] for row in judges])
             found.append({"test": test, "anchor": anchor, "mean": mean, "clips": clips})
     return found
 
 
-def _together(rates: Sequence[float | None]) -> float | None:
+def together(rates: Sequence[float | None]) -> float | None:
     """Geometric mean of rates in percent, None where one is."""
     known = [1 + rate / 100 for rate in rates if rate is not None]
     return 100 * (math.prod(known) ** (1 / len(known)) - 1) if len(known) == len(rates) else None

@@ -16,8 +16,9 @@ from torch import Tensor
 from neurcodec.coarse.codec import CoarseFrame, to_device
 from neurcodec.entropy.hints import NO_HINTS, Hints
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
+from neurcodec.generator.condition import Condition, FrameKind, fill_sketch, spread_texture
 from neurcodec.generator.diffusion import scheduler, terminal_noise
-from neurcodec.generator.model import Condition, FrameKind, Generator, State, fill_sketch, spread_texture
+from neurcodec.generator.model import Generator, State
 from neurcodec.generator.text import tokenize
 
 GROUP = 4
@@ -73,7 +74,7 @@ def refine(
     forward = generator if len(group) == GROUP else generator.forward
     coarse = torch.cat([frame.picture for frame in group])
     device = coarse.device
-    noise = noise_on(device, *coarse.shape[2:]).expand_as(coarse)
+    noise = noise_on(device, *coarse.shape[2:])[None]
     timestep = int(scheduler().timesteps[0])
     features = torch.cat([frame.features for frame in group])
     with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):

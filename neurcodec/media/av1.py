@@ -26,11 +26,14 @@ TUNING = "tune=0:sharpness=3:ac-bias=2.0:enable-variance-boost=1:variance-boost-
 os.environ.setdefault("SVT_LOG", "0")  # no banner and, after Ctrl-C, no complaint on stderr; errors are raised
 
 
-def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: int = 0) -> list[bytes]:
+def encode_gop(
+    frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: int = 0, tuning: str = TUNING
+) -> list[bytes]:
     """Encode uint8 RGB frames (frames, height, width, 3) as one closed GOP; return its packets in decoding order.
 
     `crf` is 1..70 (above 63 the quantiser stays and the encoder spends still less), `preset` 0 (slow) to 13; `threads`
-    0 is one per core. Temporal delimiters (2 bytes a packet) are left out: the packet boundaries say the same. Sides
+    0 is one per core; `tuning` other parameters of SVT-AV1. Temporal delimiters (2 bytes a packet) are left out: the
+    packet boundaries say the same. Sides
     must be 64 to 16384.
     """
     count, height, width, _ = frames.shape
@@ -40,7 +43,7 @@ def encode_gop(frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: in
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     encoder.gop_size = count
-    encoder.options = {"preset": str(preset), "svtav1-params": f"{TUNING}:crf={crf}:lp={threads}"}
+    encoder.options = {"preset": str(preset), "svtav1-params": f"{tuning}:crf={crf}:lp={threads}"}
     with priority.kept():
         encoder.open()
     converter = Converter(BT709, ColorRange.LIMITED, height)

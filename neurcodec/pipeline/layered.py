@@ -24,7 +24,7 @@ from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.hints import Hints
 from neurcodec.entropy.texture import NO_GAP
-from neurcodec.generator.model import FrameKind
+from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
 from neurcodec.pipeline import side

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from neurcodec.entropy.sketch import CELL
 from neurcodec.errors import InputError
-from neurcodec.generator.model import fill_sketch
+from neurcodec.generator.condition import fill_sketch
 from neurcodec.pipeline.edges import edges
 from neurcodec.training.pairs import clip_name
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Loss = Callable[[int], tuple[Tensor, Mapping[str, float]]]
+Check = Callable[[], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,32 @@ class Trainer:
             if old != file:
                 old.unlink()
 
-    def run(self, loss: Loss, report_every: int = 100) -> None:
-        """Train until the schedule's steps or minutes are over, or until it is interrupted; then write a checkpoint."""
+    def run(self, loss: Loss, report_every: int = 100, check: Check | None = None, check_every: int = 1000) -> None:
+        """Train until the schedule's steps or minutes are over, or until it is interrupted; then write a checkpoint.
+
+        check: measures the averaged weights, before the first step and every `check_every` steps (`checks.jsonl`).
+        """
+
+        def look() -> None:
+            if check is not None:
+                with self.averaged():
+                    self.note("checks.jsonl", {"step": self.step, **check()})
+
         try:
-            self.steps(loss, report_every)
+            if self.step == 0:
+                look()
+            self.steps(loss, report_every, look, check_every)
         except KeyboardInterrupt:
             self.save()
             raise
         self.save()
 
-    def steps(self, loss: Loss, report_every: int) -> None:
+    def note(self, file: str, line: Mapping[str, float]) -> None:
+        """Add a line to a log of the run."""
+        with (self.folder / file).open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def steps(self, loss: Loss, report_every: int, look: Callable[[], None], look_every: int) -> None:
         """The steps of `run`, with a line in the log every `report_every` of them and a checkpoint now and then."""
         started = reported = saved = time.monotonic()
         sums: dict[str, float] = {}
@@ -115,9 +133,10 @@ class Trainer:
                     "seconds": round((now - reported) / report_every, 3),
                     "skipped": self.skipped,
                 }
-                with (self.folder / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(line) + "\n")
+                self.note("log.jsonl", line)
                 sums, reported = {}, now
+            if self.step % look_every == 0:
+                look()
             if time.monotonic() - saved > 60 * self.schedule.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
@@ -139,6 +158,16 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1 - decay)
         return {**terms, "grad": float(norm)}
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model with the averaged weights."""
+        kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.load_ema()
+        yield
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(kept[name])
 
     def load_ema(self) -> None:
         """Put the averaged weights into the model, for export or evaluation."""

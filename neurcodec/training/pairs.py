@@ -1,8 +1,9 @@
-"""Training frames as memory-mapped arrays: sources, and the AV1 bases of the layered profile made from them.
+"""Stage `pairs`: sources as memory-mapped arrays, and the AV1 bases of the layered profile made from them.
 
-A *pair* is one clip's source frames and what a libsvtav1 base layer at a random scale and quantiser makes of
-them. `index.json` in the output folder lists the sources (`file`, `frames`, `height`, `width`) and, under each,
-its bases (`file`, `scale`, `crf`); frames are `uint8` RGB arrays of shape (frames, height, width, 3).
+A *pair* is some frames of a source (`training.sources`) and what libsvtav1 leaves of them at a scale and quantiser of
+the layered profile's ladder (decision 0008). `index.json` lists the sources (`file`, `frames`, `height`, `width`) and,
+under each, its bases (`file`, `scale`, `crf`, `bytes`); frames are uint8 RGB arrays of shape (frames, height, width,
+3). Sources in HELD_OUT go to a folder of their own, `held_out` beside `pairs`: nothing is ever trained on them.
 """
 
 from __future__ import annotations
@@ -10,146 +11,134 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from neurcodec.media.av1 import decode_gop, encode_gop
-from neurcodec.media.colour import SCALING
+from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.pipeline.layered import base_size
+from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source, resize
 
-Frames = NDArray[np.uint8]
+CRFS = {1: (28, 63), 2: (54, 66), 3: (58, 68), 4: (60, 70)}
+"""The quantisers of each scale that bases are made with: those of the ladder and some around them."""
+SHARES = {1: 0.5, 2: 1.0, 3: 0.8, 4: 0.6}
+"""How likely a source has a base of each scale, relative to the others."""
+HELD_OUT = frozenset(Path(__file__).with_name("held_out.txt").read_text(encoding="utf-8").split())
+"""Names of the clips and photographs (FOLDER-STEM) that training never sees and its losses are reported on."""
 
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov"}
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
-ENLARGED = (1.25, 2.2)
-"""Every source is there a second time, enlarged by a factor in this range: users' pictures are larger than the training
-clips, and what a codec does to smooth areas is seen too rarely without (docs/training.md)."""
-DEFOCUS = (2.0, 9.0)
-"""And a third time, out of focus but for a round area, with a circle of confusion of such a radius in pixels: without,
-the generator takes blur of the lens for blur of the codec and sharpens it (decision 0023)."""
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """Settings of the stage. frames: of each source. bases: of each source, of different scales. variants: how often
+    each clip or photograph is drawn. preset: of SVT-AV1. photographs: 0 leaves them out, clips: 0 leaves the clips
+    out.
+    """
+
+    frames: int = 12
+    bases: int = 3
+    variants: int = 1
+    preset: int = 4
+    clips: int = 1
+    photographs: int = 1
+    seed: int = 1
 
 
 def clip_name(file: str) -> str:
     """The clip or picture that a source's file in the index was made of."""
-    stem = Path(file).stem
-    for variant in VARIANTS:
-        stem = stem.removesuffix(variant)
-    return stem
+    return re.sub(r"\.v\d+$", "", Path(file).stem)
 
 
-def read_frames(path: Path, limit: int) -> Frames:
-    """Return at most `limit` RGB frames of a clip or picture, cropped to even height and width."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        frames = []
-        for frame in container.decode(stream):
-            frames.append(frame.to_ndarray(format="rgb24", interpolation=SCALING))
-            if len(frames) == limit:
-                break
-    array: Frames = np.stack(frames).astype(np.uint8, copy=False)
-    return array[:, : array.shape[1] // 2 * 2, : array.shape[2] // 2 * 2]
+def av1_round_trip(frames: Frames, scale: int, crf: int, preset: int) -> tuple[Frames, int]:
+    """Frames (T, H, W, 3) as the layered profile's base at 1/scale: what its decoder shows, and its bytes."""
+    width, height = base_size(frames.shape[2], frames.shape[1], scale)
+    small = frames if scale == 1 else resize(frames, width, height, cv2.INTER_AREA)
+    packets = encode_gop(small, crf, preset, threads=1)
+    return decode_gop(packets, len(frames), width, height), sum(map(len, packets))
 
 
-def resize(frames: Frames, width: int, height: int, interpolation: int) -> Frames:
-    """Resize every frame of (frames, height, width, 3)."""
-    return np.stack([cv2.resize(frame, (width, height), interpolation=interpolation) for frame in frames])
+def draw_scales(width: int, height: int, count: int, rng: random.Random) -> list[int]:
+    """Different scales that a picture's size allows, drawn by SHARES."""
+    left = [scale for scale in CRFS if min(base_size(width, height, scale)) >= MIN_SIDE]
+    drawn: list[int] = []
+    while left and len(drawn) < count:
+        drawn += rng.choices(left, [SHARES[scale] for scale in left])
+        left.remove(drawn[-1])
+    return drawn
 
 
-def av1_round_trip(frames: Frames, crf: int, preset: int) -> Frames:
-    """Encode RGB frames as one closed AV1 GOP (yuv420p, BT.709) and return what the decoder shows."""
-    packets = encode_gop(frames, crf, preset, threads=1)
-    return decode_gop(packets, len(frames), frames.shape[2], frames.shape[1])
+def make_pairs(path: Path, out: Path, config: PairsConfig, variant: int) -> dict[str, Any] | None:
+    """Write one drawing of a source and its bases below `out`.
 
-
-def enlarge(frames: Frames, rng: random.Random) -> Frames:
-    """A random window of the frames enlarged by a factor in ENLARGED, as large as they were."""
-    height, width = frames.shape[1:3]
-    factor = rng.uniform(*ENLARGED)
-    larger = resize(frames, round(width * factor), round(height * factor), cv2.INTER_CUBIC)
-    top, left = (rng.randint(0, there - here) for there, here in zip(larger.shape[1:3], (height, width), strict=True))
-    return np.ascontiguousarray(larger[:, top : top + height, left : left + width])
-
-
-def defocus(frames: Frames, rng: random.Random) -> Frames:
-    """The frames out of focus, with a sharp round area (a quarter of the sources have none)."""
-    height, width = frames.shape[1:3]
-    radius = rng.uniform(*DEFOCUS)
-    reach = int(radius) + 1
-    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    disc = np.clip(radius + 0.5 - np.hypot(rows, columns), 0, 1)
-    y, x, sharp = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(-0.2, 0.6) * width
-    distance = np.hypot(np.arange(height)[:, None] - y, np.arange(width) - x)
-    share = np.clip((distance - sharp) / (0.05 * width), 0, 1)[..., None]
-    blurred = [cv2.filter2D(frame, -1, disc / disc.sum(), borderType=cv2.BORDER_REPLICATE) for frame in frames]
-    mixed = [frame + share * (soft.astype(np.float64) - frame) for frame, soft in zip(frames, blurred, strict=True)]
-    return np.rint(np.stack(mixed)).astype(np.uint8)
-
-
-VARIANTS = {"": None, ".enlarged": enlarge, ".defocused": defocus}
-"""What each source is made into, by the suffix of its name."""
-
-
-def make_pairs(path: Path, out: Path, frames: int, bases: int, seed: int, variant: str) -> dict[str, Any] | None:
-    """Write one clip's source, as this one of VARIANTS, and its bases below `out`.
-
-    Returns its index entry, or None for a tiny picture.
+    Returns its index entry, or None for a picture that is too small.
     """
     cv2.setNumThreads(1)
-    name = f"{path.parent.name}-{path.stem}{variant}"
-    rng = random.Random(f"{seed}/{name}")
-    source = read_frames(path, frames)
+    name = f"{path.parent.name}-{path.stem}.v{variant}"
+    rng = random.Random(f"{config.seed}/{name}")
+    source = draw_source(path, config.frames, rng)
     count, height, width, _ = source.shape
-    if min(height, width) < 160:
+    if min(height, width) < SMALLEST:
         return None
-    if (change := VARIANTS[variant]) is not None:
-        source = change(source, rng)
     np.save(out / f"{name}.npy", source)
-    entry: dict[str, Any] = {
-        "file": f"{name}.npy",
-        "frames": count,
-        "height": height,
-        "width": width,
-        "bases": [],
-    }
-    for number in range(bases):
-        scale = rng.choice((1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4))
-        crf = rng.randint(36 if scale == 1 else 42, 70)
-        small = source
-        if scale > 1:
-            size = (width // (2 * scale) * 2, height // (2 * scale) * 2)
-            small = resize(source, *size, cv2.INTER_AREA)
-        if min(small.shape[1:3]) < 64:
-            continue
-        base = av1_round_trip(small, crf, preset=4 if scale == 1 else 2)
-        file = f"{name}.{number}.npy"
+    bases = []
+    for scale in draw_scales(width, height, config.bases, rng):
+        crf = rng.randint(*CRFS[scale])
+        base, size = av1_round_trip(source, scale, crf, config.preset)
+        file = f"{name}.{scale}.npy"
         np.save(out / file, base)
-        entry["bases"].append({"file": file, "scale": scale, "crf": crf})
-    return entry
+        bases.append({"file": file, "scale": scale, "crf": crf, "bytes": size})
+    return {"file": f"{name}.npy", "frames": count, "height": height, "width": width, "bases": bases}
 
 
-def prepare(data: Iterable[Path], out: Path, frames: int = 48, bases: int = 6, seed: int = 1, jobs: int = 2) -> None:
-    """Make the pairs of every clip and picture below the folders `data`, and the index, in `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    suffixes = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+def held_out(path: Path) -> bool:
+    """Whether a clip or photograph is kept out of training."""
+    return f"{path.parent.name}-{path.stem}" in HELD_OUT
+
+
+def read_index(folder: Path) -> list[dict[str, Any]]:
+    """The sources of a folder of pairs; none if there is no index yet."""
+    index = folder / "index.json"
+    return json.loads(index.read_text()) if index.exists() else []
+
+
+def write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
+    """Put an index in place at once, so that who reads it meanwhile sees the old or the new one."""
+    (folder / "index.json.tmp").write_text(json.dumps(entries))
+    (folder / "index.json.tmp").replace(folder / "index.json")
+
+
+def prepare(data: Iterable[Path], runs: Path, config: PairsConfig, jobs: int = 2) -> None:
+    """Make the pairs of every clip and photograph in the folders `data`, below `runs`; what is there is kept.
+
+    What is held out comes first, then the clips, then the photographs, each in a drawn order; the index grows with
+    them, so that training can begin with a few.
+    """
+    suffixes = (VIDEO_SUFFIXES if config.clips else set()) | (IMAGE_SUFFIXES if config.photographs else set())
     paths = sorted(path for folder in data for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    index = []
-    with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(19,)) as pool:
-        futures = [
-            pool.submit(make_pairs, path, out, frames, bases, seed, variant)
-            for path in paths
-            for variant in VARIANTS
-        ]
-        for future in futures:
-            entry = future.result()
-            if entry is not None:
-                index.append(entry)
-                temporary = out / "index.json.tmp"
-                temporary.write_text(json.dumps(index))
-                temporary.replace(out / "index.json")
+    variants = range(config.variants)
+    wanted = [(path, variant) for variant in variants for path in paths if not (variant and held_out(path))]
+    random.Random(config.seed).shuffle(wanted)
+    wanted.sort(key=lambda one: (not held_out(one[0]), one[0].suffix.lower() in IMAGE_SUFFIXES))
+    folders = {kept: runs / ("held_out" if kept else "pairs") for kept in (False, True)}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    index = {kept: read_index(folder) for kept, folder in folders.items()}
+    done = {entry["file"] for entries in index.values() for entry in entries}
+    fresh = get_context("spawn")  # a fork would inherit locks of OpenCV's threads
+    with ProcessPoolExecutor(jobs, fresh, os.nice, (19,)) as pool:
+        futures = {
+            pool.submit(make_pairs, path, folders[held_out(path)], config, variant): held_out(path)
+            for path, variant in wanted
+            if f"{path.parent.name}-{path.stem}.v{variant}.npy" not in done
+        }
+        for future in as_completed(futures):
+            if (entry := future.result()) is not None:
+                kept = futures[future]
+                index[kept].append(entry)
+                write_index(folders[kept], index[kept])

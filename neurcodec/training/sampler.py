@@ -1,10 +1,10 @@
-"""Batches for stage `generator`: random crops of clips beside what a codec made of them, changed in many ways."""
+"""Batches for stage `generator`: random crops of sources beside what a codec made of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +18,12 @@ from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
 from neurcodec.entropy.texture import NO_GAP
-from neurcodec.generator.model import Condition, FrameKind
+from neurcodec.generator.condition import Condition, FrameKind
 from neurcodec.generator.restore import coarse_levels, spread
 from neurcodec.generator.text import tokenize
 from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
+from neurcodec.training.pairs import read_index
 
 Frames = NDArray[np.uint8]
 
@@ -30,74 +31,47 @@ TEXTURE_ERROR = 4
 """The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
 GAP_ERROR = 1
 """And a texture gap in every cell: what moves is not where the mean over a chunk has it."""
-UNCHANGED = 0.5
-"""Share of the draws that stay as they are; the others are one `Change` each."""
-SIDES = (2 / 3, 3 / 2)
-"""A crop is taken so many times as large as it is used."""
-BLURRED, BLUR = 0.3, (0.3, 2.0)
-"""Share of the changes that blur, and the standard deviations of the blur in pixels."""
-CONTRAST = (0.5, 1.25)
-"""Factors of the contrast about the middle grey."""
+SHARES = {1: 0.2, 2: 0.35, 3: 0.2, 4: 0.25}
+"""Of the draws from base pairs, by the base's scale."""
+LOOK_EVERY = 200
+"""After so many batches the sampler looks for new pairs, which stage pairs may be making."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """N = clips * frames pictures (N, 3, size, size) in 0..1 and what the decoder knows about them.
 
-    features: the codec's feature buffer (N, C, size/8, size/8), zero for base frames.
+    features: the codec's feature buffer (N, C, size/8, size/8), zero for base frames. motion: (N, 2, size, size), where
+    each pixel of the source was in the frame before (x, y, in pixels from its place); zero for the first frame of a
+    clip.
     """
 
     source: Tensor
     coarse: Tensor
     features: Tensor
+    motion: Tensor
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the crops of a clip and of its base are both made into: training knows 408 clips and pictures by heart.
+class Pick(NamedTuple):
+    """A base that can be drawn: its folder, source and entry."""
 
-    side: of the crop in pixels, before it is resized. blur: standard deviation in pixels. contrast: about middle grey.
-    """
-
-    side: int
-    blur: float = 0.0
-    contrast: float = 1.0
-
-    @staticmethod
-    def draw(random: np.random.Generator, size: int, largest: int) -> Change:
-        """A random change of crops that are used with `size` and may have a side of `largest` (multiples of 16)."""
-        least, most = (round(size * part) // 16 for part in SIDES)
-        side = int(random.integers(least, min(most, largest // 16) + 1)) * 16
-        blur = random.uniform(*BLUR) if random.random() < BLURRED else 0.0
-        return Change(side, blur, random.uniform(*CONTRAST))
-
-    def apply(self, frames: Frames, size: int) -> Frames:
-        """Frames (T, side, side, 3) changed: (T, size, size, 3)."""
-        return np.stack([self.frame(frame, size) for frame in frames])
-
-    def frame(self, frame: Frames, size: int) -> Frames:
-        """One frame of `apply`."""
-        if self.side != size:
-            way = cv2.INTER_AREA if self.side > size else cv2.INTER_CUBIC
-            frame = np.asarray(cv2.resize(frame, (size, size), interpolation=way), np.uint8)
-        if self.blur:
-            frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), self.blur), np.uint8)
-        if self.contrast != 1:
-            frame = np.clip(np.rint((frame - np.float32(127.5)) * self.contrast + 127.5), 0, 255).astype(np.uint8)
-        return frame
+    folder: Path
+    entry: dict[str, Any]
+    base: dict[str, Any]
 
 
 class Clip(NamedTuple):
     """A crop of T frames of a clip.
 
-    source, coarse: uint8 (T, size, size, 3). features: (T, C, size/8, size/8). known: (kind, quality, scale) of each
-    frame. sketch, levels (of the texture map, spread): (T, 1, size/8, size/8).
+    source, coarse: uint8 (T, size, size, 3). features: (T, C, size/8, size/8). motion: (T, 2, size, size).
+    known: (kind, quality, scale) of each frame. sketch, levels (of the texture map, spread): (T, 1, size/8, size/8).
     """
 
     source: Frames
     coarse: Frames
     features: NDArray[np.float32]
+    motion: NDArray[np.float32]
     known: list[tuple[int, float, float]]
     caption: str
     sketch: Tensor
@@ -108,30 +82,38 @@ class Clip(NamedTuple):
 class PairSampler:
     """Random aligned crops of base pairs (`training.pairs`) and native pairs (`training.native`), mirrored and turned.
 
-    folders: each with its share of the draws; in it, clips are drawn by their number of frames up to 12. Base pairs are
-    also made larger or smaller, softer, and of another contrast (`Change`).
+    folders: each with its share of the draws; in it, bases are drawn by the SHARES of their scales.
     """
 
     def __init__(
         self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, textures: float, seed: int
     ) -> None:
         self.random = np.random.default_rng(seed)
-        self.feature_channels, self.side, self.textures = feature_channels, side, textures
+        self.folders, self.feature_channels, self.side, self.textures = folders, feature_channels, side, textures
         self.known_textures: dict[Path, int] = {}
-        self.entries: list[tuple[Path, dict[str, Any]]] = []
-        weights = []
-        for folder, part in folders.items():
-            entries = [entry for entry in json.loads((folder / "index.json").read_text()) if entry["bases"]]
-            self.entries += [(folder, entry) for entry in entries]
-            share = np.array([min(entry["frames"], 12) for entry in entries], dtype=np.float64)
-            weights.append(share * part / share.sum())
+        self.picks: list[Pick] = []
+        self.weights = np.zeros(0)
+        self.drawn = 0
+
+    def look(self) -> None:
+        """Find what can be drawn."""
+        self.picks, weights = [], []
+        for folder, part in self.folders.items():
+            picks = [Pick(folder, entry, base) for entry in read_index(folder) for base in entry["bases"]]
+            counts = {scale: sum(pick.base["scale"] == scale for pick in picks) for scale in SHARES}
+            share = np.array([SHARES[pick.base["scale"]] / counts[pick.base["scale"]] for pick in picks])
+            self.picks += picks
+            weights.append(part * share / max(1e-9, share.sum()))
         joined = np.concatenate(weights)
         self.weights = joined / joined.sum()
 
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
         """Draw a batch; a clip shorter than `frames` is held on its last frame."""
-        picks = self.random.choice(len(self.entries), clips, p=self.weights)
-        drawn = [self.clip(*self.entries[int(pick)], frames, size) for pick in picks]
+        if self.drawn % LOOK_EVERY == 0:
+            self.look()
+        self.drawn += 1
+        picks = self.random.choice(len(self.picks), clips, p=self.weights)
+        drawn = [self.clip(self.picks[int(pick)], frames, size) for pick in picks]
         flips = self.random.integers(2, size=clips).tolist()
         turns = (self.random.integers(4, size=clips) * self.random.integers(2, size=clips)).tolist()
 
@@ -146,10 +128,12 @@ class PairSampler:
         known = [frame for clip in drawn for frame in clip.known]
         kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*known, strict=True))
         textures = torch.tensor([clip.texture for clip in drawn], dtype=torch.float32, device=device)
+        motions = [turned_motion(*one) for one in zip((clip.motion for clip in drawn), flips, turns, strict=True)]
         return Batch(
             pictures(clip.source for clip in drawn),
             pictures(clip.coarse for clip in drawn),
             turned(torch.from_numpy(clip.features).to(device) for clip in drawn),
+            torch.cat(motions).to(device),
             Condition(
                 kinds,
                 quality.float(),
@@ -161,52 +145,41 @@ class PairSampler:
             ),
         )
 
-    def clip(self, folder: Path, entry: dict[str, Any], frames: int, size: int) -> Clip:
-        """A crop of the clip of an index entry with one of its bases."""
-        base = entry["bases"][self.random.integers(len(entry["bases"]))]
-        start = self.random.integers(max(1, entry["frames"] - frames + 1))
+    def clip(self, pick: Pick, frames: int, size: int) -> Clip:
+        """A crop of the clip of a base."""
+        folder, entry, base = pick
+        start = int(self.random.integers(max(1, entry["frames"] - frames + 1)))
         numbers = [min(start + i, entry["frames"] - 1) for i in range(frames)]
-        if "features" in base or self.random.random() < UNCHANGED:  # features belong to a picture as it is
-            change = Change(size)
-        else:
-            change = Change.draw(self.random, size, min(entry["height"], entry["width"]))
-        side = change.side
-        top, left = (int(self.random.integers((entry[edge] - side) // 16 + 1)) * 16 for edge in ("height", "width"))
-        at = (slice(top, top + side), slice(left, left + side))
-        source = np.load(folder / entry["file"], mmap_mode="r")
+        top, left = (int(self.random.integers((entry[edge] - size) // 16 + 1)) * 16 for edge in ("height", "width"))
+        at = (slice(top, top + size), slice(left, left + size))
+        whole = np.load(folder / entry["file"], mmap_mode="r")
         degraded = np.load(folder / base["file"], mmap_mode="r")
-        crop = np.stack([source[number][at] for number in numbers])
-        shown = np.stack([upscaled(degraded[number], entry["height"], entry["width"])[at] for number in numbers])
-        changed = change.apply(crop, size)
-        coarse = change.apply(shown, size)
+        source = np.stack([whole[number][at] for number in numbers])
+        coarse = np.stack([upscaled(degraded[number], entry["height"], entry["width"])[at] for number in numbers])
         texture, levels = 0, torch.zeros(frames, 1, size // 8, size // 8)
         if self.random.random() < self.textures:
-            texture = self.texture(folder / entry["file"], crop, changed)
-            levels = self.levels(changed, coarse, "features" not in base)
+            texture = self.texture(folder / entry["file"])
+            levels = self.levels(source, coarse, "features" not in base)
+        kinds = base.get("kinds") or [FrameKind.BASE] * entry["frames"]
+        quality = base.get("quality", 63 - base.get("crf", 0))
         return Clip(
-            changed,
+            source,
             coarse,
             self.features(folder, base, numbers, top, left, size),
-            [
-                (
-                    base["kinds"][number] if "kinds" in base else FrameKind.BASE,
-                    base.get("quality", 63 - base.get("crf", 0)),
-                    base["scale"] * size / side,
-                )
-                for number in numbers
-            ],
+            source_motion(source),
+            [(kinds[number], quality, base["scale"]) for number in numbers],
             self.side.caption(self.random, entry["file"]),
-            self.side.sketch(self.random, changed),
+            self.side.sketch(self.random, source),
             texture,
             levels,
         )
 
-    def texture(self, file: Path, crop: Frames, changed: Frames) -> int:
-        """The texture index of a source, moved by what a change does to a crop of it (T, h, w, 3), and by an error."""
+    def texture(self, file: Path) -> int:
+        """The texture index of a source, moved by an error."""
         if file not in self.known_textures:
             self.known_textures[file] = texture_index(detail(np.load(file, mmap_mode="r")))
-        told = self.known_textures[file] + texture_index(detail(changed, 1)) - texture_index(detail(crop, 1))
-        return int(np.clip(told + self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1), 1, 63))
+        error = self.random.integers(-TEXTURE_ERROR, TEXTURE_ERROR + 1)
+        return int(np.clip(self.known_textures[file] + error, 1, 63))
 
     def levels(self, source: Frames, coarse: Frames, gap: bool) -> Tensor:
         """What the decoder makes of the texture map of a source (T, h, w, 3), or of its gap, which is off by up to
@@ -235,6 +208,30 @@ class PairSampler:
         stored = np.load(folder / base["features"], mmap_mode="r")
         under = (slice(top // 8, top // 8 + cells), slice(left // 8, left // 8 + cells))
         return np.stack([stored[number][:, *under] for number in numbers]).astype(np.float32)
+
+
+def source_motion(source: Frames) -> NDArray[np.float32]:
+    """Where each pixel of frames (T, H, W, 3) was in the frame before, by DIS optical flow: (T, 2, H, W), first
+    zero."""
+    motion = np.zeros((len(source), 2, *source.shape[1:3]), np.float32)
+    if len(source) > 1:
+        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        luma = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source]
+        for number, (before, now) in enumerate(pairwise(luma), 1):
+            motion[number] = search.calc(now, before, None).transpose(2, 0, 1)
+    return motion
+
+
+def turned_motion(motion: NDArray[np.float32], flip: int, turn: int) -> Tensor:
+    """Motion (T, 2, H, W) of pictures that are mirrored and then turned by quarters, as `PairSampler.batch` does."""
+    field = torch.from_numpy(motion)
+    if flip:
+        field = field.flip(3) * field.new_tensor([-1, 1])[:, None, None]
+    field = torch.rot90(field, turn, (2, 3))
+    x, y = field.unbind(1)
+    for _ in range(turn):
+        x, y = y, -x
+    return torch.stack([x, y], 1)
 
 
 def upscaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -27,6 +27,7 @@ from neurcodec.pipeline.device import choose
 from neurcodec.training import captions, coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
+from neurcodec.training.start import start_from
 
 BRANCHES = {"caption": True, "sketch": True, "texture": True, "texture_map": True}
 
@@ -89,7 +90,7 @@ def run_pairs(place: Place, settings: Mapping[str, str]) -> None:
     """Stage pairs."""
     if not place.data:
         raise InputError("stage pairs needs --data FOLDER")
-    pairs.prepare(place.data, place.runs / "pairs", jobs=place.threads)
+    pairs.prepare(place.data, place.runs, configured(pairs.PairsConfig, settings), jobs=place.threads)
 
 
 def run_coarse(place: Place, settings: Mapping[str, str]) -> None:
@@ -125,10 +126,13 @@ def run_captions(place: Place, settings: Mapping[str, str]) -> None:
 def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     """Stage generator: on base pairs, and native pairs when stage native ran."""
     if place.weights is None:
-        raise InputError("stage generator needs --weights FOLDER (with lpips/ in it)")
+        raise InputError("stage generator needs --weights FOLDER (with lpips/ and priors/ in it)")
     config = configured(generator.GeneratorConfig, settings)
     torch.manual_seed(config.seed)
-    model = Generator(**BRANCHES).to(place.device, memory_format=torch.channels_last)
+    model = Generator(**BRANCHES)
+    if config.prior:
+        start_from(model, place.weights / "priors" / f"{config.prior}.safetensors")
+    model = model.to(place.device, memory_format=torch.channels_last)
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)
@@ -172,7 +176,7 @@ STAGES: dict[str, Callable[[Place, Mapping[str, str]], Any]] = {
 
 def run(stage: str, place: Place, settings: Mapping[str, str]) -> None:
     """Run a stage; settings are texts for the stage's config."""
-    if settings and stage in ("pairs", "captions"):
+    if settings and stage == "captions":
         raise InputError(f"--config: stage {stage} has no settings")
     choose(place.device)
     torch.set_num_threads(place.threads)

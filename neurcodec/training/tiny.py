@@ -15,7 +15,9 @@ def write_tiny_model(folder: Path, seed: int = 0) -> None:
     """Write the model's folder; the same seed gives the same model."""
     torch.manual_seed(seed)
     codec = CoarseCodec(luma=12, chroma=2, width=8, features=8, synthesis_blocks=1)
-    generator = Generator(widths=(8, 16, 16), blocks=(1, 1, 1), feature_channels=8, token_channels=16, embedding=16)
+    generator = Generator(
+        channels=8, layers=2, feature_channels=8, token_channels=8, embedding=16, heads=2, temporal_channels=8
+    )
     cuts = (0, 1, 3, 8, 16)
     channels = len(codec.intra.basis)
     priors = dict(latent_priors(channels, 8, cuts).items())
