@@ -190,6 +190,12 @@ def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
     return replace(base(), pts=tuple(range(6)), substreams=packets.encode(rows) | gap)
 
 
+def strong(gop: Gop, strength: int, start: int = 0) -> Gop:
+    """A chunk with a strength of the generator, this much later."""
+    pts = tuple(start + moment for moment in gop.pts)
+    return replace(gop, pts=pts, substreams=gop.substreams | {Substream.STRENGTH: bytes([strength])})
+
+
 def obu(chance: random.Random) -> bytes:
     """An OBU whose first bytes are often the same."""
     size = chance.choice([0, 5, 19, 20, 150])
@@ -248,6 +254,7 @@ def good(model: EntropyModel) -> dict[str, bytes]:
     wide, other = (333, 130), random.Random(14)
     files["hinted"] = pack(model, wide, [hinted(model, other, wide)], minor=2)
     files["coded"] = pack(model, wide, [coded(other, wide)], minor=4)
+    files["strengths"] = pack(model, size, [strong(base(), 0), strong(base(), 7, 1024)], minor=5)
     return files | {
         name: pack(model, size, [filled(model, chance, size, *shape, quality=33)], minor=1)
         for name, shape in added.items()
@@ -305,6 +312,7 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "no_packets": ("DamageError", pack(model, size, [replace(base(), substreams={})])),
         "thin_gap": ("DamageError", pack(model, (1, 40), [replace(
             base(), substreams=base().substreams | {Substream.TEXTURE_GAP: texture.encode(levels(chance, (1, 40)))})])),
+        "strength": ("DamageError", pack(model, size, [strong(base(), 16)])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip
 

@@ -342,6 +342,8 @@ def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[
     need(content["model"]["entropy_hash"] == model.hash, "another model", "model")
     head = content["header"]
     grid = -(-head["height"] // 16), -(-head["width"] // 16)
+    strength = gop["substreams"].get(10, b"\0")
+    need(len(strength) == 1 and strength[0] < 16, "a strength above 15")
     need(9 not in gop["substreams"] or min(head["width"], head["height"]) > 1, "nothing to mirror")
     if head["profile"] == 1:
         need(gop["base"] is not None and bool({3, 8} & set(gop["substreams"])), "no base layer")

@@ -103,7 +103,7 @@ def preamble(data: bytes) -> None:
     """Section 3.1."""
     need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "signature", "format")
     need(len(data) >= 12, "the preamble is cut")
-    need(data[8] == 1 and data[10] <= 4 and data[11] == 0, "version or flags", "format")
+    need(data[8] == 1 and data[10] <= 5 and data[11] == 0, "version or flags", "format")
 
 
 def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
@@ -167,9 +167,9 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     scale = b.u8(0, 16)
     need(scale == 0 or head["profile"] == 1, "base layer in the native profile")
     out["base"] = (scale, b.u8(1, 16), b.u8()) if scale else None
-    count = b.u8(0, 10, "format")
+    count = b.u8(0, 11, "format")
     need(count <= len(b.data), "more substreams than bytes")
-    rows = [(b.u8(0, 9, "format"), b.uvar(1, 2**30)) for _ in range(count)]
+    rows = [(b.u8(0, 10, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
     need(sum(size for _, size in rows) == len(b.data), "substream sizes")

@@ -93,7 +93,7 @@ def test_the_base_skips_frames_and_they_are_filled(
     assert verify_file(path, model=str(tiny_model)).frames == 11
     facts = json.loads(ncodec("info", path, "--json").stdout)
     assert facts["frame_types"] == {"base": base, "filled": 11 - base}
-    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.4", [divisor])
+    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.5", [divisor])
     filled, truth = shown(path, tiny_model), original(source)
     kept = [index for index, kind in enumerate(gop.frame_types) if kind is not FrameType.S]
     held = filled[[max(k for k in kept if k <= index) for index in range(11)]]

@@ -35,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors"
 MODEL = VECTORS / "model" / "entropy.safetensors"
 GOOD: dict[str, list[str]] = json.loads((VECTORS / "latents" / "digests.json").read_text())
-SIDE = {"hinted": "678d6d97b00d4841", "coded": "c5a3263104f861f6"}
+SIDE = {"hinted": "a6545b8a3a0ef01c", "coded": "652c07155b9fcafb", "strengths": "c915cc5457f5fecf"}
 """What the vectors with side streams said when they were made."""
 BAD: dict[str, str] = json.loads((VECTORS / "bad_latents" / "errors.json").read_text())
 KINDS = {"DamageError": "damage", "ModelError": "model"}
@@ -89,6 +89,7 @@ def side_by_package(gop: Gop, header: Header) -> dict[str, object]:
     return {
         "caption": hints.caption,
         "texture": hints.texture,
+        "strength": hints.strength,
         **{name: None if plane is None else plane.astype(int).tolist() for name, plane in planes.items()},
         "packets": [packet.hex() for packet in coded],
     }
@@ -102,6 +103,7 @@ def side_by_spec(content: dict[str, Any], gop: dict[str, Any]) -> dict[str, obje
     return {
         "caption": spec_reader.caption(streams[4]) if 4 in streams else "",
         "texture": streams[6][0] if 6 in streams else 0,
+        "strength": streams[10][0] if 10 in streams else 16,
         "sketch": spec_side.sketch(streams[5], *size) if 5 in streams else None,
         "map": spec_side.texture_map(streams[7], *size) if 7 in streams else None,
         "gap": spec_side.texture_map(streams[9], *size) if 9 in streams else None,

@@ -40,6 +40,7 @@ class Substream(IntEnum):
     TEXTURE_MAP = 7
     PACKETS = 8
     TEXTURE_GAP = 9
+    STRENGTH = 10
 
 
 class StreamKind(IntEnum):

@@ -11,8 +11,8 @@ from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Field
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
 MAJOR = 1
-MINOR = 4
-NEEDED = {Profile.NATIVE: 2, Profile.LAYERED: 4}
+MINOR = 5
+NEEDED = {Profile.NATIVE: 2, Profile.LAYERED: 5}
 """The least minor version of readers of the files that this package's encoder writes."""
 EXCLUSIVE = ((Substream.BASE, Substream.PACKETS), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP))
 """Of two such substreams a chunk has one at most."""
@@ -70,8 +70,8 @@ MODL_TABLE = (
 )
 
 SUBSTREAM_TABLE = (
-    Field("id", "u8", 0, 9, "0 motion, 1 latents of I, 2 latents of P, 3 base (AV1), 4 caption, 5 sketch, 6 texture, "
-          "7 texture map, 8 base with coded heads, 9 texture gap; rising", new=True),
+    Field("id", "u8", 0, 10, "0 motion, 1 latents of I, 2 latents of P, 3 base (AV1), 4 caption, 5 sketch, 6 texture, "
+          "7 texture map, 8 base with coded heads, 9 texture gap, 10 strength; rising", new=True),
     Field("size", "uvar", 1, _BIG, "bytes of the substream"),
 )
 
@@ -93,7 +93,7 @@ GOPC_TABLE = (
     Field("base_scale", "u8", 0, 16, "0 = no base layer; else its picture is this many times smaller"),
     Field("base_rate_divisor", "u8", 1, 16, "its frame rate is this many times lower", when=("base_scale", ">", 0)),
     Field("base_quantiser", "u8", 0, 255, "AV1 quantiser it was coded with", when=("base_scale", ">", 0)),
-    Field("substream_count", "u8", 0, 10, "number of substreams", new=True),
+    Field("substream_count", "u8", 0, 11, "number of substreams", new=True),
     Field("substreams", "rows", rows=SUBSTREAM_TABLE, count="substream_count", meaning="the list of substreams"),
     Field("data", "rest", meaning="the substreams, in the order of the list, without gaps"),
 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame, to_device
-from neurcodec.entropy.hints import NO_HINTS, Hints
+from neurcodec.entropy.hints import FULL, NO_HINTS, Hints
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
 from neurcodec.generator.condition import Condition, FrameKind, fill_sketch, spread_texture
 from neurcodec.generator.diffusion import scheduler, terminal_noise
@@ -104,7 +104,7 @@ def restore(
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
     quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
-    hints: the chunk's.
+    hints: the chunk's; at strength 0 the generator is not asked.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None
@@ -113,6 +113,9 @@ def restore(
     fetching: deque[Callable[[], NDArray[np.uint8]]] = deque()
     while group := list(islice(source, GROUP)):
         device = group[0].picture.device
+        if not hints.strength:
+            yield from fetch(torch.cat([frame.picture for frame in group]), height, width)()
+            continue
         names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
         condition = Condition(
             to_device(np.array(names, dtype=np.int64), device),
@@ -125,6 +128,9 @@ def restore(
         )
         pictures, state = refine(generator, group, condition, state)
         first += len(group)
+        if hints.strength < FULL:
+            coarse = torch.cat([frame.picture for frame in group])
+            pictures = torch.lerp(coarse, pictures, hints.strength / FULL)
         fetching.append(fetch(pictures, height, width))
         if len(fetching) > (device.type == "cuda"):  # on a CPU nothing would be gained by running ahead
             yield from fetching.popleft()()

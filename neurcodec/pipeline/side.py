@@ -8,12 +8,14 @@ import numpy.typing as npt
 from neurcodec.container import Gop, Header, Substream
 from neurcodec.container.caption import pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.errors import DamageError
 from neurcodec.pipeline.options import EncodeOptions
 
 MAX_TEXTURE = 63
-STREAMS = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)
+STREAMS = (
+    Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEXTURE_MAP, Substream.TEXTURE_GAP, Substream.STRENGTH,
+)  # fmt: skip
 
 
 def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:
@@ -41,10 +43,12 @@ def hints(gop: Gop, header: Header) -> Hints:
     """What a chunk tells the generator; DamageError where a substream does not hold what it should."""
     streams = gop.substreams
     caption, lines = streams.get(Substream.CAPTION), streams.get(Substream.SKETCH)
-    index = streams.get(Substream.TEXTURE)
+    index, strength = streams.get(Substream.TEXTURE), streams.get(Substream.STRENGTH)
     levels, gap = streams.get(Substream.TEXTURE_MAP), streams.get(Substream.TEXTURE_GAP)
     if index is not None and (len(index) != 1 or not 1 <= index[0] <= MAX_TEXTURE):
         raise DamageError("the texture index of a chunk is not one byte in 1..63")
+    if strength is not None and (len(strength) != 1 or strength[0] >= FULL):
+        raise DamageError(f"the generator's strength of a chunk is not one byte in 0..{FULL - 1}")
     if gap is not None and min(header.width, header.height) < 2:
         raise DamageError("a texture gap in a picture with a side of one sample")
     return Hints(
@@ -53,6 +57,7 @@ def hints(gop: Gop, header: Header) -> Hints:
         index[0] if index else 0,
         texture.decode(levels, *cells(header, texture.CELL)) if levels else None,
         texture.decode(gap, *cells(header, texture.CELL)) if gap else None,
+        strength[0] if strength else FULL,
     )
 
 
