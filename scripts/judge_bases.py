@@ -39,10 +39,10 @@ from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import TUNING, decode_gop, encode_gop
-from neurcodec.pipeline.layered import GAP_EVERY, base_frames, base_size
+from neurcodec.pipeline.layered import GAP_EVERY, base_frames, base_size, smaller
 from neurcodec.pipeline.options import MAX_QUALITY
+from neurcodec.pipeline.strength import best_share
 from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
-from neurcodec.training.sources import resize
 
 LADDER = {1: (40, 46, 52, 58, 63), 2: (52, 57, 62, 67), 3: (56, 61, 66), 4: (58, 63, 68)}
 """The quantisers of each scale."""
@@ -89,8 +89,9 @@ def measure_clip(
                 size, decoded = base_of(clip, scale, crf, text, preset)
                 pictures = enlarged(decoded, clip)
                 painted = painted_by(generator, decoded, clip, crf, scale) if generator else None
+                fit = best_share(clip.frames, pictures, painted) if painted is not None else 0.0
                 for strength in wanted:
-                    points.append({**base, "strength": strength, "bytes": size})
+                    points.append({**base, "strength": strength, "bytes": size, "best_share": fit})
                     shown.append(mixed(pictures, painted, strength))
     for point, scores in zip(points, scorer.score(shown), strict=True):
         point |= scores
@@ -99,10 +100,9 @@ def measure_clip(
 
 def base_of(clip: Clip, scale: int, crf: int, tuning: str, preset: int) -> tuple[int, Frames]:
     """Bytes of a base of a clip, and its decoded pictures (T, h, w, 3)."""
-    width, height = base_size(*clip.size, scale)
-    small = clip.frames if scale == 1 else resize(clip.frames, width, height, cv2.INTER_AREA)
+    small = smaller(clip.frames, scale)
     coded = encode_gop(small, crf, preset, 1, tuning)
-    decoded = decode_gop(coded, len(small), width, height)
+    decoded = decode_gop(coded, len(small), small.shape[2], small.shape[1])
     return OVERHEAD + sum(map(len, packets.encode(coded).values())), decoded
 
 

@@ -80,14 +80,23 @@ def test_at_quarter_size_it_is_its_prior(fresh: Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "share"), [(1.0, 0.2), (1.5, 0.3), (2.0, 0.4), (3.0, 0.7), (3.5, 0.85), (4.0, 1.0), (7.0, 1.0)]
+    ("scale", "share"), [(1.0, 0), (1.5, 0.2), (2.0, 0.4), (3.0, 0.7), (3.5, 0.85), (4.0, 1.0), (7.0, 1.0)]
 )
 def test_it_starts_as_the_share_of_its_scale_whatever_it_is_told(fresh: Generator, scale: float, share: float) -> None:
     coarse = torch.rand(2, 3, 32, 48)
     wanted = coarse + share * (enlarge(compact(1), F.avg_pool2d(coarse, 4)) - coarse)
     for seed in (1, 2):
         assert torch.allclose(shown(fresh, coarse, scale, seed), wanted, atol=1e-5)
-    assert tuple(fresh.share.tolist()) == pytest.approx(SHARES)
+    assert tuple(fresh.taken.tolist()) == pytest.approx(SHARES)
+
+
+def test_frames_of_different_scales_do_not_mix(fresh: Generator) -> None:
+    coarse = torch.rand(2, 3, 32, 48)
+    noise, timestep, condition, features, _ = told(coarse, 1.0, 1)
+    mixed = condition._replace(scale=torch.tensor([1.0, 3.0]), text=None)
+    with torch.no_grad():
+        x0 = fresh(coarse, noise, timestep, mixed, features)[0]
+    assert torch.allclose(x0[0], coarse[0], atol=1e-6) and not torch.allclose(x0[1], coarse[1], atol=1e-2)
 
 
 def test_every_branch_can_learn_from_the_first_step(fresh: Generator) -> None:
@@ -96,7 +105,8 @@ def test_every_branch_can_learn_from_the_first_step(fresh: Generator) -> None:
     branches = [fresh.noise, fresh.features, fresh.edges, fresh.embedder.film, fresh.grains.out, fresh.attention.out,
                 fresh.temporal.out]  # fmt: skip
     assert all(float(layer.weight.grad.abs().sum()) > 0 for layer in branches)
-    assert float(fresh.share.grad[1].abs()) > 0
+    parts = (fresh.taken, fresh.tails, fresh.tail_biases)
+    assert all(float(part.grad.chunk(4)[1].abs().sum()) > 0 for part in parts)
 
 
 def test_noise_of_one_frame_stands_for_all(fresh: Generator) -> None:

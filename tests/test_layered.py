@@ -28,7 +28,8 @@ from neurcodec.pipeline.inspection import verify_file
 from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
 from neurcodec.pipeline.profiles import codec
 from neurcodec.pipeline.span import Span
-from neurcodec.pipeline.texture import cell_levels, detail
+from neurcodec.pipeline.strength import best_share, fitting_strength
+from neurcodec.pipeline.texture import cell_levels, detail, fitted
 
 SIZE = (80, 64)
 CELLS = (2, 3)
@@ -136,10 +137,49 @@ def test_filled_frames_take_detail_from_their_neighbours(encode: Encode, source:
     assert errors[1] < errors[0]
 
 
-def test_the_texture_gap_is_fitted_unless_it_has_to_be_fast(encode: Encode, source: Path) -> None:
-    gops = [chunks(encode(preset=preset))[0] for preset in ("fast", "medium")]
-    measured, lowered = (texture.decode(gop.substreams[Substream.TEXTURE_GAP], *CELLS) for gop in gops)
-    assert (lowered <= measured).all() and (lowered < measured).any()
+def test_the_texture_gap_is_lowered_where_the_generator_draws_too_much() -> None:
+    source = np.repeat(np.random.default_rng(1).integers(96, 160, (4, 64, 96, 1), dtype=np.uint8), 3, 3)
+    shown = source.copy()
+    shown[:, :, 64:] = 128 + 2 * (shown[:, :, 64:].astype(np.int16) - 128)  # more texture in the last column of cells
+    levels = np.full((2, 3), 9.0)
+    lowered = fitted(levels, source, shown)
+    assert (lowered <= levels).all() and (lowered[:, 2] < 7).all() and np.allclose(lowered[:, 0], 9, atol=0.1)
+    assert np.allclose(fitted(levels, shown, source)[:, 2], 9, atol=0.1)
+
+
+def test_the_generator_is_left_out_where_it_does_harm(encode: Encode, tiny_model: Path) -> None:
+    """The tiny model's is random, so that nothing of it is worth to be shown; a fast encode does not look."""
+    (gop,), (fast,) = chunks(path := encode(preset="medium")), chunks(encode())
+    assert gop.substreams[Substream.STRENGTH] == b"\0" and Substream.STRENGTH not in fast.substreams
+    assert gop.substreams.keys().isdisjoint((Substream.TEXTURE, Substream.TEXTURE_GAP))
+    assert (shown(path, tiny_model, diffusion=True) == shown(path, tiny_model)).all()
+
+
+@pytest.mark.parametrize(("share", "strength"), [(1.0, 16), (0.25, 8), (0.1, 3), (-0.5, 0), (0.7, 16)])
+def test_strength_follows_what_the_change_is_worth(share: float, strength: int) -> None:
+    rng = np.random.default_rng(1)
+    base = rng.integers(64, 192, (4, 64, 96, 3)).astype(np.uint8)
+    change = rng.choice((-40, 40), base.shape)
+    source, restored = ((base + part * change).astype(np.uint8) for part in (share, 1))
+    assert best_share(source, base, restored) == pytest.approx(share, abs=0.01)
+    assert fitting_strength(source, base, restored) == strength and fitting_strength(source, base, base) == 0
+
+
+def test_a_strength_shows_a_part_of_the_change(encode: Encode, tiny_model: Path) -> None:
+    (gop,) = chunks(encode())
+    header = container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED)
+
+    def decoded(diffusion: bool, streams: dict[Substream, bytes]) -> npt.NDArray[np.int64]:
+        loaded = codec(Profile.LAYERED, models.find(str(tiny_model)), "cpu", None, diffusion)
+        integers = latents.decode(loaded.entropy, gop, header)
+        chunk = replace(gop, substreams=gop.substreams | streams)
+        return np.stack(list(loaded.decode(chunk, integers, header))).astype(int)
+
+    coarse, whole = decoded(False, {}), decoded(True, {})
+    none, half = (decoded(True, {Substream.STRENGTH: bytes([strength])}) for strength in (0, 8))
+    assert (none == coarse).all() and (whole != coarse).mean() > 0.2
+    inside = (whole > 0) & (whole < 255)
+    assert np.abs(2 * half - coarse - whole)[inside].max() <= 2
 
 
 def test_the_levels_told_are_those_of_the_source(encode: Encode, source: Path, tiny_model: Path) -> None:

@@ -15,8 +15,8 @@ class Hints(NamedTuple):
 
     caption: a text. sketch: edges bool (ceil(height / 8), ceil(width / 8)) of the first frame. texture: the texture
     index 1..63, or 0. texture_map: levels int64 (ceil(height / 32), ceil(width / 32)), 0..15. texture_gap: of the same
-    shape and range, how many levels more than the coarse picture's, and NO_GAP. strength: how much of what the generator
-    changes is shown, 0 (nothing: it is left out) to FULL (all).
+    shape and range, how many levels more than the coarse picture's, and NO_GAP. strength: how much of what the
+    generator changes is shown, 0 (nothing: it is left out) to FULL (all).
     """
 
     caption: str = ""

@@ -28,7 +28,6 @@ from neurcodec.evaluation.codecs import GOP_SECONDS, Setting
 from neurcodec.evaluation.processes import Cost, run_process
 from neurcodec.evaluation.programs import even, find, to_yuv, version
 from neurcodec.media import priority
-from neurcodec.media.av1 import TUNING
 from neurcodec.media.colour import SCALING
 
 SMALLEST = 64
@@ -91,8 +90,10 @@ VVENC_LADDER = ((1, (33, 38, 43, 48)), (2, (33, 38, 43, 48)), (4, (28, 33, 38, 4
 X264 = (("preset", "medium"), ("crf", "{rate}"), ("threads", "1"))
 X265 = (("preset", "medium"), ("crf", "{rate}"), ("x265-params", "open-gop=0:pools=1:frame-threads=1:log-level=error"))
 SVT_PARAMS = "crf={rate}:lp=1"  # FFmpeg's own crf option ends at 63, the encoder's at 70
+TEXTURE = "tune=0:sharpness=3:ac-bias=2.0:enable-variance-boost=1:variance-boost-strength=1:tf-strength=2"
+"""The tuning for texture of docs/decisions/0014, which was our base's until 0028."""
 SVT_6 = (("preset", "6"), ("svtav1-params", SVT_PARAMS))
-SVT_4 = (("preset", "4"), ("svtav1-params", f"{TUNING}:{SVT_PARAMS}"))
+SVT_4 = (("preset", "4"), ("svtav1-params", f"{TEXTURE}:{SVT_PARAMS}"))
 VVENC_FAST = (("preset", "fast"), ("qp", "{rate}"), ("period", str(GOP_SECONDS)), ("threads", "1"))
 PEERS = (
     Peer("x264", "libx264", X264, X26_LADDER, 0.1, (0, 51)),

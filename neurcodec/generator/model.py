@@ -2,9 +2,10 @@
 
 It restores what the in-loop codec shows (the coarse picture c) and never enters the coding loop. Its body is a stack
 of plain 3x3 convolutions with PReLU at a quarter of the picture, of the shape of SRVGGNetCompact (Real-ESRGAN), so
-that it can start from public weights: c goes in pixel-unshuffled by four, what comes out is shuffled back and mixed
-with c by a learned share for each scale. At scale 4 a generator fresh from its prior is the prior itself. The noise
-sample of the last timestep and all that the papers add (`branches`) are zero there.
+that it can start from public weights: c goes in pixel-unshuffled by four, what comes out is shuffled back. The last
+convolution is another for each scale, and so is what is taken of c's own detail: at scale 1 a fresh generator changes
+nothing, at scale 4 it is the prior itself. The noise sample of the last timestep and all that the papers add
+(`branches`) are zero there.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ State = tuple[Tensor, ...]
 
 STEP = 4
 """The body works at 1/STEP of the picture."""
-SHARES = (0.2, 0.4, 0.7, 1.0)
-"""How much of the body's picture is shown at scales 1, 2, 3 and 4, before training."""
+SHARES = (0.0, 0.4, 0.7, 1.0)
+"""How much of the prior's picture is shown at scales 1, 2, 3 and 4, before training."""
 FILM_EVERY = 4
 """The frame embedder acts behind every so many layers."""
 
@@ -55,8 +56,9 @@ class Generator(ModelMixin, ConfigMixin):
         self.head = nn.Conv2d(samples, channels, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers))
         self.slopes = nn.Parameter(torch.full((layers + 1, channels), 0.1))
-        self.tail = nn.Conv2d(channels, samples, 3, padding=1)
-        self.share = nn.Parameter(torch.tensor(SHARES))
+        self.tails = nn.Parameter(torch.zeros(len(SHARES) * samples, channels, 3, 3))
+        self.tail_biases = nn.Parameter(torch.zeros(len(SHARES), samples))
+        self.taken = nn.Parameter(torch.tensor(SHARES))
         self.noise = zero(nn.Conv2d(samples, channels, 1, bias=False))
         self.embedder = FrameEmbedder(embedding, channels, -(-layers // FILM_EVERY), texture)
         self.features = zero(nn.Conv2d(feature_channels, channels, 1, bias=False))
@@ -100,9 +102,15 @@ class Generator(ModelMixin, ConfigMixin):
                     gain, shift = gain + grains[1], shift + grains[2]
                 x = torch.addcmul(x + shift, x, gain)
             x = layer(x)
-        painted = self.tail(self.activate(-1, x)) + enlarged_mean(shown)
-        share = self.share_of(condition.scale)[:, None, None, None]
-        return coarse + F.pixel_shuffle(share * (painted - shown), STEP), (buffer,)
+        painted = self.paint(self.activate(-1, x), condition.scale)
+        taken = at_scale(self.taken, condition.scale)[:, None, None, None]
+        return coarse + F.pixel_shuffle(painted - taken * (shown - enlarged_mean(shown)), STEP), (buffer,)
+
+    def paint(self, x: Tensor, scale: Tensor) -> Tensor:
+        """The last convolution, each frame's for its scale: (N, C, h, w), (N,) to (N, 3 STEP^2, h, w)."""
+        weights = at_scale(self.tails.unflatten(0, (len(SHARES), -1)), scale).to(x.dtype)
+        parts = zip(x.split(1), weights, at_scale(self.tail_biases, scale).to(x.dtype), strict=True)
+        return torch.cat([F.conv2d(frame, weight, bias, padding=1) for frame, weight, bias in parts])
 
     def activate(self, number: int, x: Tensor) -> Tensor:
         """PReLU behind the convolution of this number; the head's is 0."""
@@ -115,11 +123,13 @@ class Generator(ModelMixin, ConfigMixin):
             added = added + self.edges(condition.sketch)
         return F.interpolate(added, scale_factor=2)
 
-    def share_of(self, scale: Tensor) -> Tensor:
-        """The share of the body's picture at scales (N,), linear between 1, 2, 3 and 4: (N,)."""
-        above = scale.clamp(1, len(SHARES)) - 1
-        lower = above.floor().clamp(max=len(SHARES) - 2).long()
-        return torch.lerp(self.share[lower], self.share[lower + 1], above - lower)
+
+def at_scale(values: Tensor, scale: Tensor) -> Tensor:
+    """What is given for scales 1, 2, 3 and 4, (4, ...), at scales (N,), linear between them: (N, ...)."""
+    above = scale.clamp(1, len(values)) - 1
+    lower = above.floor().clamp(max=len(values) - 2).long()
+    part = (above - lower).view(-1, *[1] * (values.dim() - 1))
+    return torch.lerp(values[lower], values[lower + 1], part)
 
 
 def enlarged_mean(shown: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,7 +21,7 @@ from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
 from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.entropy.texture import NO_GAP
 from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
@@ -33,6 +32,7 @@ from neurcodec.pipeline.filling import code, rebuild
 from neurcodec.pipeline.latents import grid
 from neurcodec.pipeline.native import NativeCodec
 from neurcodec.pipeline.options import MAX_QUALITY, PRESETS
+from neurcodec.pipeline.strength import fitting_strength
 from neurcodec.pipeline.texture import cell_levels, detail, fitted, texture_index, texture_map
 
 Frames = npt.NDArray[np.uint8]
@@ -74,13 +74,20 @@ def setting(quality: int, scales: Sequence[int]) -> tuple[int, int]:
     return steps[min(MAX_QUALITY - quality, len(steps) - 1)]
 
 
+def smaller(rgb: Frames, scale: int) -> Frames:
+    """Frames uint8 (T, H, W, 3) at the size of a base of 1/scale, bicubic with as wide a filter as it takes."""
+    width, height = base_size(rgb.shape[2], rgb.shape[1], scale)
+    if (height, width) == rgb.shape[1:3]:
+        return rgb
+    planes = (torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None] for frame in rgb)
+    small = [F.interpolate(plane, (height, width), mode="bicubic", antialias=True)[0] for plane in planes]
+    return torch.stack(small).permute(0, 2, 3, 1).contiguous().numpy()
+
+
 def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> Base:
     """Code frames uint8 (T, H, W, 3) as a base at 1/scale with a preset of SVT-AV1."""
-    small = rgb
-    width, height = base_size(rgb.shape[2], rgb.shape[1], scale)
-    if (height, width) != rgb.shape[1:3]:
-        small = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in rgb])
-    usable = max(preset, 5) if width * height > SLOW_PIXELS else preset
+    small = smaller(rgb, scale)
+    usable = max(preset, 5) if small.shape[1] * small.shape[2] > SLOW_PIXELS else preset
     return Base(scale, quantiser, encode_gop(small, quantiser, usable))
 
 
@@ -109,7 +116,9 @@ class LayeredCodec(NativeCodec):
         del hints[Substream.TEXTURE_MAP]
         with reported(self.device):
             latents, streams = self.additions(rgb, types, base, quality)
-            hints[Substream.TEXTURE_GAP] = self.texture_gap(rgb[bases] if divisor > 1 else rgb, base)
+            hints |= self.looked_at(rgb[bases] if divisor > 1 else rgb, base)
+        if hints.get(Substream.STRENGTH) == b"\0":
+            del hints[Substream.TEXTURE], hints[Substream.TEXTURE_GAP]
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -132,8 +141,9 @@ class LayeredCodec(NativeCodec):
         scales = [scale for scale in RANGES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
         return encode_base(rgb, *setting(quality, scales), PRESETS[self.settings.preset])
 
-    def texture_gap(self, rgb: Frames, base: Base) -> bytes:
-        """The texture gap of base frames uint8 (T, H, W, 3), after a look at what the generator makes of some."""
+    def looked_at(self, rgb: Frames, base: Base) -> dict[Substream, bytes]:
+        """The texture gap and the strength of base frames uint8 (T, H, W, 3), after a look at what the generator makes
+        of some."""
         count, height, width = rgb.shape[:3]
         decoded = decode_gop(base.packets, count, *base_size(width, height, base.scale))
 
@@ -145,6 +155,7 @@ class LayeredCodec(NativeCodec):
             wanted = cell_levels(detail(rgb[start : start + GROUP], 1))
             gaps.append(wanted - coarse_levels(group(start), height, width)[:, 0].mean(0).cpu().numpy())
         gap: npt.NDArray[np.float64] = NO_GAP + np.mean(gaps, 0)
+        strength = FULL
         if self._generator is not None and self.settings.preset != "fast":
             groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
             starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
@@ -155,8 +166,11 @@ class LayeredCodec(NativeCodec):
                 for frame in self.restored(iter(group(start)), base.crf, base.scale, (height, width), hints)
             ]
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
+            coarse = [to_rgb(frame.picture, height, width) for start in starts for frame in group(start)]
             gap = fitted(gap, source, np.stack(shown))
-        return texture.encode(texture_map(gap))
+            strength = fitting_strength(source, np.stack(coarse), np.stack(shown))
+        found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))}
+        return found | ({Substream.STRENGTH: bytes([strength])} if strength < FULL else {})
 
     def restored(
         self, frames: Iterator[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints

@@ -14,8 +14,13 @@ from neurcodec.pipeline.options import EncodeOptions
 
 MAX_TEXTURE = 63
 STREAMS = (
-    Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE, Substream.TEXTURE_MAP, Substream.TEXTURE_GAP, Substream.STRENGTH,
-)  # fmt: skip
+    Substream.CAPTION,
+    Substream.SKETCH,
+    Substream.TEXTURE,
+    Substream.TEXTURE_MAP,
+    Substream.TEXTURE_GAP,
+    Substream.STRENGTH,
+)
 
 
 def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:

@@ -55,8 +55,13 @@ def write_model(
 
 CARD = """# Model card: {name}
 
-Weights of neurcodec's in-loop codec, priors and one-step diffusion generator, trained from scratch by this
-repository's own stages (`ncodec train`, docs/training.md); Apache-2.0 like the code.
+Weights of neurcodec's in-loop codec, priors and one-step diffusion generator, trained by this repository's own stages
+(`ncodec train`, docs/training.md); Apache-2.0 like the code. The codec and the priors were trained from nothing. The
+generator's body started from a public network, so these terms hold for `generator/` as well:
+
+- 4xLSDIRCompactC3, (c) Philip Hofmann, CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/), trained on LSDIR. Changed: its
+  weights were spread over another first layer, scaled in the last one, and trained on.
+- Its architecture is SRVGGNetCompact of Real-ESRGAN, (c) 2021 Xintao Wang, BSD-3-Clause (LICENSE.BSD beside this card).
 
 | part | parameters | sha256 of its file |
 |---|---|---|
@@ -67,9 +72,15 @@ repository's own stages (`ncodec train`, docs/training.md); Apache-2.0 like the 
 {stages}
 
 Data: {data}.
+Sources with their licences: the table SOURCES.md of the training data, which is not part of this repository.
 Seeds: the stages' defaults (coarse 1, priors 5, native 9, generator 1). Commit: {commit}.
-Loss network: LPIPS (squeeze) v0.1. Scores: docs/results.md.{kept}
+Loss networks: LPIPS (squeeze) v0.1, EfficientNet-Lite0. Scores: docs/results.md.{kept}
 """
+
+
+def lines(file: Path) -> list[str]:
+    """The lines of a text file, none where there is none."""
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
@@ -81,8 +92,12 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         parts.append(f"| {file.relative_to(model)} | {count:,} | `{digest}` |")
     stages = []
+    card = model / "MODEL_CARD.md"
+    before = {line.split("|")[1].strip(): line for line in lines(card) if line.startswith("| ")}
     for stage in ("coarse", "priors", "generator"):
         log = runs / stage / "log.jsonl"
+        if not log.exists() and stage in before:
+            stages.append(before[stage])
         if log.exists():
             last = json.loads(log.read_text().splitlines()[-1])
             figures = ", ".join(f"{key} {value}" for key, value in last.items() if key not in ("step", "skipped"))

@@ -98,7 +98,7 @@ class Weights:
     lpips: float = 0.15
     lite: float = 1.0
     surplus: float = 0.1
-    deficit: float = 0.2
+    deficit: float = 0.3
     change: float = 0.3
 
 

@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
-from neurcodec.pipeline.layered import base_size
-from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source, resize
+from neurcodec.pipeline.layered import base_size, smaller
+from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source
 
 CRFS = {1: (28, 63), 2: (54, 66), 3: (58, 68), 4: (60, 70)}
 """The quantisers of each scale that bases are made with: those of the ladder and some around them."""
@@ -57,10 +57,9 @@ def clip_name(file: str) -> str:
 
 def av1_round_trip(frames: Frames, scale: int, crf: int, preset: int) -> tuple[Frames, int]:
     """Frames (T, H, W, 3) as the layered profile's base at 1/scale: what its decoder shows, and its bytes."""
-    width, height = base_size(frames.shape[2], frames.shape[1], scale)
-    small = frames if scale == 1 else resize(frames, width, height, cv2.INTER_AREA)
+    small = smaller(frames, scale)
     packets = encode_gop(small, crf, preset, threads=1)
-    return decode_gop(packets, len(frames), width, height), sum(map(len, packets))
+    return decode_gop(packets, len(small), small.shape[2], small.shape[1]), sum(map(len, packets))
 
 
 def draw_scales(width: int, height: int, count: int, rng: random.Random) -> list[int]:

@@ -31,7 +31,7 @@ TEXTURE_ERROR = 4
 """The texture index a clip is trained with is off by up to so much, so that it is a hint and no order."""
 GAP_ERROR = 1
 """And a texture gap in every cell: what moves is not where the mean over a chunk has it."""
-SHARES = {1: 0.2, 2: 0.35, 3: 0.2, 4: 0.25}
+SHARES = {1: 0.3, 2: 0.35, 3: 0.2, 4: 0.15}
 """Of the draws from base pairs, by the base's scale."""
 LOOK_EVERY = 200
 """After so many batches the sampler looks for new pairs, which stage pairs may be making."""

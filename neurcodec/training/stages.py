@@ -150,12 +150,14 @@ def load_mean(model: nn.Module, folders: Sequence[Path]) -> None:
 
 
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
-    """Stage export: the averaged weights of all runs, as a model folder with its card.
+    """Stage export: the averaged weights of the runs that there are, as a model folder with its card.
 
-    Setting `mean`: folders with kept checkpoints of stage generator, separated by commas, that its weights are averaged
+    Without a run of stage coarse the folder's own codec and priors stay as they are. Setting `mean`: folders with kept checkpoints of stage generator, separated by commas, that its weights are averaged
     with in equal parts (docs/decisions/0020-mean-of-checkpoints.md).
     """
-    codec, _, entropy = trained_codec(place.runs)
+    codec, _, entropy = trained_codec(place.runs) if (place.runs / "coarse").is_dir() else (None, None, None)
+    if codec is None and not (place.out / "entropy.safetensors").is_file():
+        raise InputError(f"{place.out}: no model whose generator could be replaced, and no run of stage coarse")
     model = Generator(**BRANCHES)
     kept = [Path(name) for name in settings.get("mean", "").split(",") if name]
     load_mean(model, [place.runs / "generator", *kept])

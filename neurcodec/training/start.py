@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from neurcodec.errors import ModelError
-from neurcodec.generator.model import STEP, Generator
+from neurcodec.generator.model import SHARES, STEP, Generator
 
 
 def start_from(generator: Generator, path: Path) -> None:
@@ -25,14 +25,17 @@ def start_from(generator: Generator, path: Path) -> None:
     weights = [tensors[f"body.{number}.weight"] for number in numbers]
     convolutions = [number for number, weight in zip(numbers, weights, strict=True) if weight.ndim == 4]
     slopes = [weight for weight in weights if weight.ndim == 1]
-    layers = [generator.head, *generator.body, generator.tail]
-    if len(convolutions) != len(layers) or len(slopes[0]) != generator.slopes.shape[1]:
+    layers = [generator.head, *generator.body]
+    if len(convolutions) != len(layers) + 1 or len(slopes[0]) != generator.slopes.shape[1]:
         raise ModelError(f"{path}: {len(convolutions)} layers of {len(slopes[0])} channels; the generator has others")
     with torch.no_grad():
-        for layer, number in zip(layers, convolutions, strict=True):
+        for layer, number in zip(layers, convolutions, strict=False):
             weight: Tensor = tensors[f"body.{number}.weight"]
             if number == 0:
                 weight = weight.repeat_interleave(STEP**2, 1) / STEP**2
             layer.weight.copy_(weight)
             layer.bias.copy_(tensors[f"body.{number}.bias"])
         generator.slopes.copy_(torch.stack(slopes))
+        weight, bias = (tensors[f"body.{convolutions[-1]}.{part}"] for part in ("weight", "bias"))
+        generator.tails.copy_(torch.cat([share * weight for share in SHARES]))
+        generator.tail_biases.copy_(torch.stack([share * bias for share in SHARES]))
