@@ -29,6 +29,7 @@ from neurcodec.coarse.codec import to_rgb
 from neurcodec.entropy import packets
 from neurcodec.entropy.hints import Hints
 from neurcodec.entropy.texture import NO_GAP
+from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, load
 from neurcodec.evaluation.compare import together
 from neurcodec.evaluation.curves import bd_rate, hull
@@ -73,7 +74,10 @@ def measure_clip(
     cv2.setNumThreads(1)
     clip = load(path, frames)
     generator = Generator.from_pretrained(model / "generator").float().eval() if model else None
-    scorer = ClipScorer(clip, load_networks([*JURY, *SHOWN], place))
+    networks = load_networks([*JURY, *SHOWN], place)
+    if networks.missing:
+        raise NcodecError("; ".join(f"{name}: {reason}" for name, reason in networks.missing.items()))
+    scorer = ClipScorer(clip, networks)
     name = str(model) if model else ""
     points: list[Point] = []
     shown: list[Frames] = []
@@ -184,8 +188,12 @@ def measure(
             for clip in clips
         ]
         for future in as_completed(futures):
+            try:
+                points = future.result()
+            except NcodecError as error:
+                raise click.ClickException(str(error)) from error
             with out.open("a") as file:
-                file.writelines(json.dumps(point) + "\n" for point in future.result())
+                file.writelines(json.dumps(point) + "\n" for point in points)
 
 
 @main.command()

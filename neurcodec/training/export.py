@@ -59,8 +59,8 @@ Weights of neurcodec's in-loop codec, priors and one-step diffusion generator, t
 (`ncodec train`, docs/training.md); Apache-2.0 like the code. The codec and the priors were trained from nothing. The
 generator's body started from a public network, so these terms hold for `generator/` as well:
 
-- 4xLSDIRCompactC3, (c) Philip Hofmann, CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/), trained on LSDIR. Changed: its
-  weights were spread over another first layer, scaled in the last one, and trained on.
+- 4xLSDIRCompactC3, (c) Philip Hofmann, CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/), trained on LSDIR.
+  Changed: its weights were spread over another first layer, scaled in the last one, and trained on.
 - Its architecture is SRVGGNetCompact of Real-ESRGAN, (c) 2021 Xintao Wang, BSD-3-Clause (LICENSE.BSD beside this card).
 
 | part | parameters | sha256 of its file |

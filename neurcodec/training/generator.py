@@ -91,7 +91,7 @@ class GeneratorStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
         x0 = x0.float()
-        value, terms = total(self.jury, self.weights, x0, batch.source, self.noise)
+        value, terms = total(self.jury, self.weights, x0, batch.source, batch.condition.scale, self.noise)
         if config.frames == 1:
             return value, terms
         change = change_error(x0, batch.source, batch.motion, config.frames)

@@ -25,6 +25,8 @@ SPECTRUM_FLOOR = (1 / 255) ** 2
 """Power per sample below which nothing is seen."""
 LOST = 0.1
 """A frequency that has less than this part of its power is taken for lost: nobody can tell what was there."""
+FULL_SIZE = 0.25
+"""What a deficit costs at scale 1, of what it costs elsewhere: what AV1 leaves out there is mostly noise."""
 ERROR_FLOOR, CHANGE_FLOOR = 0.002, 0.002
 LPIPS_FLOOR, LITE_FLOOR = 0.01, 0.05
 """Below these a gain counts less and less: nobody sees it."""
@@ -60,7 +62,7 @@ def planes(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def spectral(pictures: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-    """How much more and how much less power than the source pictures (N, 3, H, W) have: surplus and deficit.
+    """How much more and how much less power than the source pictures (N, 3, H, W) have: surplus, and deficits (N,).
 
     The surplus is what patterns are made of, which LPIPS takes for texture, and coloured grain too: mean square of the
     logarithm of the ratio, as far as it is above SPECTRUM_MARGIN, of luma and colour differences. The deficit is what
@@ -73,7 +75,7 @@ def spectral(pictures: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         ratio = torch.log((own + SPECTRUM_FLOOR) / (true + SPECTRUM_FLOOR))
         surplus = surplus + F.relu(ratio - SPECTRUM_MARGIN).square().mean()
         floor = 4 * SPECTRUM_FLOOR
-        deficits.append(F.relu(torch.log((true + floor) / (own + LOST * true + floor))).mean())
+        deficits.append(F.relu(torch.log((true + floor) / (own + LOST * true + floor))).flatten(1).mean(1))
     return surplus, deficits[0]
 
 
@@ -98,7 +100,7 @@ class Weights:
     lpips: float = 0.15
     lite: float = 1.0
     surplus: float = 0.1
-    deficit: float = 0.3
+    deficit: float = 0.2
     change: float = 0.3
 
 
@@ -139,10 +141,12 @@ def changes(pictures: Tensor, motion: Tensor, frames: int) -> Tensor:
 
 
 def total(
-    jury: Jury, weights: Weights, x0: Tensor, source: Tensor, random: torch.Generator
+    jury: Jury, weights: Weights, x0: Tensor, source: Tensor, scale: Tensor, random: torch.Generator
 ) -> tuple[Tensor, Mapping[str, float]]:
-    """The loss of pictures x0 (N, 3, H, W) in about 0..1, and its terms; the jury sees them as the decoder writes
-    them."""
+    """The loss of pictures x0 (N, 3, H, W) in about 0..1, restored from bases of these scales (N,), and its terms.
+
+    The jury sees them as the decoder writes them.
+    """
     seen = subsampled(x0)
     shown, true = shifted(random, seen, source)
     with torch.autocast(x0.device.type, torch.bfloat16):
@@ -151,7 +155,8 @@ def total(
         of_shown = jury.embed(shown)
     lpips, lite = jury.distances(of_shown, of_true)
     error = (x0 - source).abs().mean((1, 2, 3))
-    surplus, deficit = spectral(seen, source)
+    surplus, deficits = spectral(seen, source)
+    deficit = (deficits * torch.where(scale < 1.5, FULL_SIZE, 1)).mean()
     value = weights.surplus * surplus + weights.deficit * deficit
     for weight, distance, floor in (
         (weights.error, error, ERROR_FLOOR),

@@ -152,8 +152,9 @@ def load_mean(model: nn.Module, folders: Sequence[Path]) -> None:
 def run_export(place: Place, settings: Mapping[str, str]) -> None:
     """Stage export: the averaged weights of the runs that there are, as a model folder with its card.
 
-    Without a run of stage coarse the folder's own codec and priors stay as they are. Setting `mean`: folders with kept checkpoints of stage generator, separated by commas, that its weights are averaged
-    with in equal parts (docs/decisions/0020-mean-of-checkpoints.md).
+    Without a run of stage coarse the folder's own codec and priors stay as they are. Setting `mean`: folders with kept
+    checkpoints of stage generator, separated by commas, that its weights are averaged with in equal parts
+    (docs/decisions/0020-mean-of-checkpoints.md).
     """
     codec, _, entropy = trained_codec(place.runs) if (place.runs / "coarse").is_dir() else (None, None, None)
     if codec is None and not (place.out / "entropy.safetensors").is_file():
