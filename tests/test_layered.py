@@ -155,14 +155,18 @@ def test_the_generator_is_left_out_where_it_does_harm(encode: Encode, tiny_model
     assert (shown(path, tiny_model, diffusion=True) == shown(path, tiny_model)).all()
 
 
-@pytest.mark.parametrize(("share", "strength"), [(1.0, 16), (0.25, 8), (0.1, 3), (-0.5, 0), (0.7, 16)])
-def test_strength_follows_what_the_change_is_worth(share: float, strength: int) -> None:
+@pytest.mark.parametrize(
+    ("scale", "share", "strength"),
+    [(1, 1.0, 16), (1, 0.4, 10), (1, 0.1, 0), (2, 0.5, 12), (2, -0.5, 0), (3, 0.1, 5), (4, 0.7, 16)],
+)
+def test_strength_follows_what_the_change_is_worth(scale: int, share: float, strength: int) -> None:
     rng = np.random.default_rng(1)
     base = rng.integers(64, 192, (4, 64, 96, 3)).astype(np.uint8)
     change = rng.choice((-40, 40), base.shape)
     source, restored = ((base + part * change).astype(np.uint8) for part in (share, 1))
     assert best_share(source, base, restored) == pytest.approx(share, abs=0.01)
-    assert fitting_strength(source, base, restored) == strength and fitting_strength(source, base, base) == 0
+    assert fitting_strength(source, base, restored, scale) == strength
+    assert fitting_strength(source, base, base, scale) == 0
 
 
 def test_a_strength_shows_a_part_of_the_change(encode: Encode, tiny_model: Path) -> None:

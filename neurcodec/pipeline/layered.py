@@ -168,7 +168,7 @@ class LayeredCodec(NativeCodec):
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
             coarse = [to_rgb(frame.picture, height, width) for start in starts for frame in group(start)]
             gap = fitted(gap, source, np.stack(shown))
-            strength = fitting_strength(source, np.stack(coarse), np.stack(shown))
+            strength = fitting_strength(source, np.stack(coarse), np.stack(shown), base.scale)
         found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))}
         return found | ({Substream.STRENGTH: bytes([strength])} if strength < FULL else {})
 

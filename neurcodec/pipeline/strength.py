@@ -9,9 +9,9 @@ from neurcodec.entropy.hints import FULL
 
 Frames = NDArray[np.uint8]
 
-TRUST = 2.0
-"""How many times the share of least error is shown: detail that is a little off is worth more than none
-(docs/decisions/0029-strength.md)."""
+TRUST = {1: (3.0, 0.2), 2: (1.5, 0.0), 3: (3.0, 0.0), 4: (3.0, 0.0)}
+"""By the base's scale: how many times the share of least error is shown, and what is taken off that share before. Detail
+that is a little off is worth more than none where much is missing (docs/decisions/0029-strength.md)."""
 
 
 def best_share(source: Frames, base: Frames, restored: Frames) -> float:
@@ -24,6 +24,7 @@ def best_share(source: Frames, base: Frames, restored: Frames) -> float:
     return likeness / energy if energy else 0.0
 
 
-def fitting_strength(source: Frames, base: Frames, restored: Frames) -> int:
-    """The strength 0..FULL for frames like these."""
-    return int(np.clip(np.rint(FULL * TRUST * best_share(source, base, restored)), 0, FULL))
+def fitting_strength(source: Frames, base: Frames, restored: Frames, scale: int) -> int:
+    """The strength 0..FULL for frames like these on a base of this scale."""
+    times, less = TRUST[scale]
+    return int(np.clip(np.rint(FULL * times * (best_share(source, base, restored) - less)), 0, FULL))
