@@ -73,7 +73,7 @@ def test_a_compiled_generator_makes_the_same_pictures(
 
 def test_compiling_without_a_compiler_is_one_line(tiny_model: Path, tmp_path: Path) -> None:
     source, coded = write_clip(tmp_path / "in.mkv", scene(5, (96, 80))), tmp_path / "out.nvc"
-    encode_file(source, coded, EncodeOptions(model=str(tiny_model), device="cpu", threads=1))
+    encode_file(source, coded, EncodeOptions(model=str(tiny_model), preset="fast", device="cpu", threads=1))
     command = [sys.executable, "-m", "neurcodec", "decode", coded, tmp_path / "out.mkv", "--model", tiny_model,
                "--device", "cpu", "--compile"]  # fmt: skip
     nothing = {"PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
@@ -88,7 +88,7 @@ def test_compiling_without_a_compiler_is_one_line(tiny_model: Path, tmp_path: Pa
 def test_memory_that_runs_out_is_one_line(profile: Profile, tiny_model: Path, tmp_path: Path) -> None:
     source, coded = write_clip(tmp_path / "in.mkv", scene(5, (96, 80))), tmp_path / "out.nvc"
     options = EncodeOptions(profile=profile, model=str(tiny_model), device="cpu", threads=1)
-    encode_file(source, coded, options)
+    encode_file(source, coded, replace(options, preset="fast"))
     with mock.patch("neurcodec.generator.restore.terminal_noise", lambda *size: torch.empty(1 << 60)):
         noise_on.cache_clear()
         with pytest.raises(DeviceError, match="cpu: not enough memory"):

@@ -118,7 +118,7 @@ class LayeredCodec(NativeCodec):
             latents, streams = self.additions(rgb, types, base, quality)
             hints |= self.looked_at(rgb[bases] if divisor > 1 else rgb, base)
         if hints.get(Substream.STRENGTH) == b"\0":
-            del hints[Substream.TEXTURE], hints[Substream.TEXTURE_GAP]
+            del hints[Substream.TEXTURE_GAP]
         for _ in pts:
             if self.tick is not None:
                 self.tick()

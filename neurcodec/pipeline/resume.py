@@ -22,7 +22,7 @@ from neurcodec.pipeline import side
 from neurcodec.pipeline.options import EncodeOptions
 
 _ERRORS = (FormatError, DamageError, LimitError)
-SAME = [stream for stream in side.STREAMS if stream not in (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)]
+SAME = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE)
 """Side streams that follow from frames and options alone, at no cost worth mentioning."""
 
 

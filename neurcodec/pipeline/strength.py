@@ -10,7 +10,7 @@ from neurcodec.entropy.hints import FULL
 Frames = NDArray[np.uint8]
 
 TRUST = {1: (3.0, 0.2), 2: (1.5, 0.0), 3: (3.0, 0.0), 4: (3.0, 0.0)}
-"""By the base's scale: how many times the share of least error is shown, and what is taken off that share before. Detail
+"""By the base's scale: how many times the share of least error is shown, and what is taken off it before. Detail
 that is a little off is worth more than none where much is missing (docs/decisions/0029-strength.md)."""
 
 
