@@ -97,7 +97,7 @@ def test_damage_in_the_part_costs_what_is_behind_it(
     target, part = tmp_path / "out.nvc", tmp_path / "out.nvc.part"
     part.write_bytes(whole)
     third = chunk_offsets(part)[2]
-    part.write_bytes(whole[: third + 20] + b"?" + whole[third + 21 :])
+    part.write_bytes(whole[: third + 20] + bytes([whole[third + 20] ^ 255]) + whole[third + 21 :])
     encode_file(short, target, options)
     assert target.read_bytes() == whole
     assert sum(coded) == 20 - 8
