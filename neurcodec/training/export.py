@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,7 +106,8 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
     index = json.loads((runs / "pairs" / "index.json").read_text())
     clips = sorted({clip_name(entry["file"]) for entry in index})
     data = f"{len(clips)} clips and pictures, list sha256 `{hashlib.sha256(' '.join(clips).encode()).hexdigest()}`"
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    asked = [shutil.which("git") or "true", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return CARD.format(
         name=settings.get("name", model.name),
         kept=f"\nThe generator is the mean of this run and {settings['mean']}." if settings.get("mean") else "",

@@ -8,23 +8,26 @@ the averaged weights are measured on sources that nothing is trained on (`held_o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from neurcodec.evaluation.efficientnet import LiteFeatures
 from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import NOISE_TILE, terminal_noise
 from neurcodec.generator.model import Generator
 from neurcodec.training.captions import SideStreams
+from neurcodec.training.feed import drawn_ahead
 from neurcodec.training.held_out import HeldOut
 from neurcodec.training.loop import Schedule, Trainer
 from neurcodec.training.losses import CHANGE_FLOOR, Jury, Weights, change_error, total
-from neurcodec.training.sampler import PairSampler
+from neurcodec.training.sampler import Batch, PairSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ class GeneratorConfig:
     """Settings of the stage. size: crop side in pixels (a multiple of 16, at least 80). batch: clips per step.
 
     prior: name of the public weights in priors/ to start from, "" for none. decay: the part of the steps in which the
-    rate falls. native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile
-    (it needs a C++ compiler). captions, sketches, textures: share of the clips with theirs. check_every: steps between
+    rate falls, of the minutes where by_clock is 1. native: share of the clips drawn from native pairs, when there are
+    any. compile: 1 to use torch.compile (it needs a C++ compiler), 2 also for the loss's networks. workers: processes
+    that draw batches ahead of time, 0 for none. peak: the device's peak in TFLOP/s, for a share of it in the log.
+    captions, sketches, textures: share of the clips with theirs. check_every: steps between
     measurements of what is held out, check_bases: how many of each scale. The rest are weights of the loss.
     """
 
@@ -59,6 +64,10 @@ class GeneratorConfig:
     change: float = Weights.change
     seed: int = 1
     minutes: float = 1e9
+    by_clock: int = 0
+    checkpoint_minutes: float = 10.0
+    workers: int = 0
+    peak: float = 0.0
 
     def weights(self) -> Weights:
         """The weights of the loss."""
@@ -73,7 +82,28 @@ class GeneratorStage:
         self.weights = config.weights()
         self.noise = torch.Generator().manual_seed(config.seed)
         self.device = next(model.parameters()).device
-        self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
+        self.ahead: Iterator[Batch] | None = None
+        self.forward: Callable[..., Any] = model
+        self.flop = self.count_flop() if config.peak else 0
+        if config.compile:
+            self.forward = torch.compile(model)
+        if config.compile > 1:
+            jury.look = torch.compile(jury.embed)
+        if config.workers:
+            cuda = self.device.type == "cuda"
+            self.ahead = drawn_ahead(sampler, config.batch, config.frames, config.size, config.workers, cuda)
+
+    def count_flop(self) -> int:
+        """FLOP of a step, forwards and backwards: a multiplication and an addition are two, the rest is not counted."""
+        with FlopCounterMode(display=False) as counter:
+            self.loss(0)[0].backward()
+        return counter.get_total_flops()
+
+    def batch(self) -> Batch:
+        """The next batch, on the device."""
+        if self.ahead is not None:
+            return next(self.ahead).to(self.device)
+        return self.sampler.batch(self.config.batch, self.config.frames, self.config.size, self.device)
 
     def terminal_noise(self) -> Tensor:
         """x_T of each clip, (batch, 3, size, size), from anywhere in the tile: a fixed part is learnt by heart."""
@@ -85,7 +115,9 @@ class GeneratorStage:
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The loss of one step and its terms."""
         config = self.config
-        batch = self.sampler.batch(config.batch, config.frames, config.size, self.device)
+        started = time.monotonic()
+        batch = self.batch()
+        waited = {"waited": time.monotonic() - started} if self.ahead is not None else {}
         noisy = self.terminal_noise().to(self.device).repeat_interleave(config.frames, 0)
         timestep = torch.full((len(noisy),), 999, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -93,10 +125,10 @@ class GeneratorStage:
         x0 = x0.float()
         value, terms = total(self.jury, self.weights, x0, batch.source, batch.condition.scale, self.noise)
         if config.frames == 1:
-            return value, terms
+            return value, {**terms, **waited}
         change = change_error(x0, batch.source, batch.motion, config.frames)
         value = value + self.weights.change * torch.log(change + CHANGE_FLOOR).mean()
-        return value, {**terms, "change": float(change.detach().mean())}
+        return value, {**terms, "change": float(change.detach().mean()), **waited}
 
 
 def train(
@@ -106,16 +138,19 @@ def train(
     torch.manual_seed(config.seed)
     device = next(model.parameters()).device
     schedule = Schedule(
-        config.steps, config.learning_rate, config.decay, config.minutes, checkpoint_minutes=10, ema=0.998
-    )
+        config.steps, config.learning_rate, config.decay, config.minutes, config.checkpoint_minutes, ema=0.998,
+        by_clock=bool(config.by_clock),
+    )  # fmt: skip
     trainer = Trainer(model, folder, schedule)
     trainer.resume()
     jury = Jury(LPIPS.load(weights / "lpips"), LiteFeatures.load("lite0")).to(device)
     side = SideStreams.load(folder.parent / "captions.json", config.captions, config.sketches)
     sampler = PairSampler(pairs, model.config.feature_channels, side, config.textures, config.seed + trainer.step)
     held_out = HeldOut(folder.parent / "held_out", jury, config.check_bases)
+    stage = GeneratorStage(model, sampler, jury, config)
+    trainer.peak_seconds = stage.flop / (1e12 * config.peak) if config.peak else 0.0
     trainer.run(
-        GeneratorStage(model, sampler, jury, config).loss,
+        stage.loss,
         check=lambda: held_out.measure(model),
         check_every=config.check_every,
     )
