@@ -244,6 +244,14 @@ def memory(bench: Bench, source: Path, size: tuple[int, int], frames: int) -> It
     yield f"GPU memory, decode {size[0]}x{size[1]}", figures, max(peaks) < 6 and peaks[1] < 1.1 * peaks[0]
 
 
+def guarded(name: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows; an error in them is a row too, so that the parts after it are looked at."""
+    try:
+        yield from rows
+    except (RuntimeError, OSError, ValueError, TypeError, NcodecError) as error:
+        yield name, f"{type(error).__name__}: {error}".splitlines()[0], False
+
+
 def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     """All of them."""
     name = torch.cuda.get_device_name() if bench.device.startswith("cuda") else "CPU"
@@ -253,13 +261,17 @@ def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     sources = [clip(bench.folder / "flight.mkv", source, small, options.frames)]
     for path in sorted(options.clips.glob("*.mp4")) if options.clips else []:
         sources.append(clip(bench.folder / f"{path.stem}.mkv", path, None, options.frames))
-    yield from exactness(bench, sources)
-    if bench.device.startswith("cuda") and not options.no_speed:  # before anything is compiled, which keeps memory
-        yield from memory(bench, source, full, 2 * options.frames)
-    yield from pixels(bench, sources, compiled=not options.no_speed)
-    if not options.no_speed:
+    parts = options.parts.split(",")
+    if "exactness" in parts:
+        yield from guarded("exactness", exactness(bench, sources))
+    if bench.device.startswith("cuda") and "memory" in parts:  # before anything is compiled, which keeps memory
+        yield from guarded("memory", memory(bench, source, full, 2 * options.frames))
+    if "pixels" in parts:
+        yield from guarded("pixels", pixels(bench, sources, compiled=not options.no_speed))
+    if "speed" in parts and not options.no_speed:
         count = options.frames if options.quick else 10 * options.frames
-        yield from speed(bench, clip(bench.folder / "large.mkv", source, large, count), large, count)
+        video = clip(bench.folder / "large.mkv", source, large, count)
+        yield from guarded("speed", speed(bench, video, large, count))
 
 
 def main() -> int:
@@ -272,8 +284,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--parts", default="exactness,memory,pixels,speed", help="which to run, by commas")
+    parser.add_argument("--json", type=Path, help="file for the rows, written anew after each")
     options = parser.parse_args()
-    wrong = False
+    wrong, rows = False, []
     logging.getLogger("neurcodec").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ncodec-gpu-") as folder:
         bench = Bench(options.device, options.model, Path(folder), options.threads)
@@ -282,6 +296,9 @@ def main() -> int:
             sys.stdout.write(f"{name:<44} {found:<66} {verdict}\n")
             sys.stdout.flush()
             wrong |= right is False
+            rows.append({"name": name, "found": found, "right": right})
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1))
     return int(wrong)
 
 
