@@ -26,7 +26,9 @@ MARGIN = MIB
 """Bytes of a transfer that are left free."""
 FILE_COST = 1024
 """Bytes that a file costs beside its own."""
-WEIGHTS = ("lpips/squeezenet1_1_features.pth", "lpips/lpips_v0.1_squeeze_lin.pth", "priors/lsdir_compact_c3_x4.safetensors")
+WEIGHTS = (
+    "lpips/squeezenet1_1_features.pth", "lpips/lpips_v0.1_squeeze_lin.pth", "priors/lsdir_compact_c3_x4.safetensors",
+)  # fmt: skip
 MEDIA = {".mp4", ".mkv", ".webm", ".mov", ".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov"}
 PLATFORMS = ("2_28", "2_27", "2_17")
@@ -131,7 +133,7 @@ def main() -> None:
     code = code_bytes()
     for number, size in enumerate(pack(options), 1):
         files = sum(path.is_file() for path in (options.out / str(number)).rglob("*"))
-        line = f".gpu/{number}: {files} files, {size / MIB:.1f} MiB, with the working tree {(size + code) / MIB:.1f} MiB"
+        line = f".gpu/{number}: {files} files, {size / MIB:.1f} MiB, with the tree {(size + code) / MIB:.1f} MiB"
         sys.stdout.write(line + "\n")
 
 
