@@ -2,7 +2,8 @@
 """What works on the lent machine from the first `run` on, by the clock of a plan (plan.json): conduct.py KIT PLAN.
 
 Base pairs of each part as it comes; beside them the checks; alone on the machine, with the pairs stopped, the timings;
-then training from the checkpoint that came, and an export every few minutes. Minutes count from when the machine is held.
+then training from the checkpoint that came, and an export every few minutes. Minutes count from when the machine
+is held.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 
     python tools/gpu/pack.py --weights WEIGHTS --runs runs --eval DATA/eval --data DATA/train --data DATA/images
 
-`.gpu/1` gets the wheels of wheels.txt, the weights that training needs, the newest checkpoint with its logs and, as far
-as they fit, clips; `.gpu/2` and on the other clips and photographs, the held-out ones first. Each holds at most what a
-transfer of --limit MiB leaves beside the working tree.
+In this order: the wheels of wheels.txt, the weights that training needs, the newest checkpoint with its logs, the clips
+of the checks; then the clips and photographs of training, the held-out ones first. Each of `.gpu/1`, `.gpu/2` and so on
+holds at most what a transfer of --limit MiB leaves beside the working tree.
 """
 
 from __future__ import annotations
@@ -84,38 +84,35 @@ def clips(folders: list[Path]) -> list[Path]:
         f"{path.parent.name}-{path.stem}" not in held_out, path.suffix.lower() not in VIDEOS))  # fmt: skip
 
 
-def fill(out: Path, files: list[Path], room: int, used: int) -> list[int]:
-    """Put clips into out/1/data, out/2/data and so on, `room` bytes each; used: of the first. Returns bytes of each."""
-    sizes = [used]
-    for path in files:
-        cost = FILE_COST + path.stat().st_size
+def fill(out: Path, files: list[tuple[Path, str]], room: int) -> list[int]:
+    """Put files (source, place) into the folders out/1, out/2 and so on, `room` bytes each; returns bytes of each."""
+    sizes = [0]
+    for source, place in files:
+        cost = FILE_COST + source.stat().st_size
         if cost > room:
-            raise SystemExit(f"{path}: {cost / MIB:.1f} MiB do not fit into one transfer")
+            raise SystemExit(f"{source}: {cost / MIB:.1f} MiB do not fit into one transfer of {room / MIB:.1f} MiB")
         if sizes[-1] + cost > room:
             sizes.append(0)
-        sizes[-1] += put(path, out / str(len(sizes)) / "data" / path.parent.name / path.name)
+        sizes[-1] += put(source, out / str(len(sizes)) / place)
     return sizes
 
 
 def pack(options: argparse.Namespace) -> list[int]:
     """All the folders; returns their bytes."""
-    first = options.out / "1"
     shutil.rmtree(options.out, ignore_errors=True)
-    fetch_wheels(first / "wheels", options.python)
-    used = sum(FILE_COST + wheel.stat().st_size for wheel in (first / "wheels").iterdir())
-    for name in WEIGHTS:
-        used += put(options.weights / name, first / "weights" / name)
-    for file in checkpoint_files(options.runs / "generator"):
-        used += put(file, first / "runs" / "generator" / file.name)
+    fetch_wheels(options.out / "wheels", options.python)
+    needed = [(wheel, f"wheels/{wheel.name}") for wheel in sorted((options.out / "wheels").iterdir())]
+    needed += [(options.weights / name, f"weights/{name}") for name in WEIGHTS]
+    needed += [(file, f"runs/generator/{file.name}") for file in checkpoint_files(options.runs / "generator")]
     if (options.runs / "captions.json").exists():
-        used += put(options.runs / "captions.json", first / "runs" / "captions.json")
-    for path in sorted(options.eval.glob("*.mp4")) if options.eval else []:
-        used += put(path, first / "eval" / path.name)
+        needed.append((options.runs / "captions.json", "runs/captions.json"))
+    needed += [(path, f"eval/{path.name}") for path in sorted(options.eval.glob("*.mp4"))] if options.eval else []
     room = options.limit * MIB - MARGIN - code_bytes()
-    if used > room:
-        raise SystemExit(f"wheels, weights and checkpoint are {used / MIB:.1f} MiB, and {room / MIB:.1f} MiB are left")
-    sizes = fill(options.out, clips(options.data), room, used)
-    (first / "parts.json").write_text(json.dumps({"parts": len(sizes)}))
+    before = len(fill(options.out, needed, room))
+    media = [(path, f"data/{path.parent.name}/{path.name}") for path in clips(options.data)]
+    sizes = fill(options.out, needed + media, room)
+    (options.out / "1" / "parts.json").write_text(json.dumps({"parts": len(sizes), "set_up_after": before}))
+    shutil.rmtree(options.out / "wheels")
     return sizes
 
 

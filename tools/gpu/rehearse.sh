@@ -20,7 +20,10 @@ say packed
 export PYTHON=$work/machine/bin/python GPU_KIT=$work/kit OUT=$work/out
 unset PYTHONPATH
 cd "$work/tree"
-"$PYTHON" tools/gpu/there.py take 1 --held 0 --plan tools/gpu/plan-rehearsal.json
+for part in $(ls .gpu); do
+  "$PYTHON" tools/gpu/there.py take "$part" --held 0 --plan tools/gpu/plan-rehearsal.json
+  say "part $part taken"
+done
 say 'taken and set up'
 for _ in 1 2 3 4 5 6; do
   [ -e "$work/kit/done" ] || "$PYTHON" tools/gpu/there.py wait 60

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The commands for the lent machine, one for each `run` (docs/gpu.md). Needs nothing but Python's own library.
 
-    python3 tools/gpu/there.py take N       moves what came as .gpu/N to its place; the first sets up and starts all
+    python3 tools/gpu/there.py take N       moves what came as .gpu/N to its place; when all that is needed is there, sets up and starts
     python3 tools/gpu/there.py wait SECONDS waits so long at most, then puts the newest results into $OUT
     python3 tools/gpu/there.py end          ends training now, waits for its last export, puts all into $OUT
 
@@ -12,6 +12,7 @@ What works on is conduct.py, in a session of its own, so that it outlasts each `
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -34,21 +35,22 @@ def began(held: float) -> None:
 
 
 def take(part: int, plan: str, held: float | None) -> None:
-    """Put a part in place; the first also copies the code, sets the environment up and starts the conductor."""
+    """Put a part in place; the first has the code, the last of what is needed sets up and starts the conductor."""
     shutil.copytree(ROOT / ".gpu" / str(part), KIT, dirs_exist_ok=True)
     shutil.rmtree(ROOT / ".gpu" / str(part))
+    (KIT / f"took-{part}").touch()
     if part == 1:
         began(held or 0.0)
         shutil.copytree(ROOT, KIT / "code", ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    elif held is not None:
+        began(held)
+    if part == json.loads((KIT / "parts.json").read_text())["set_up_after"]:
         subprocess.run(["bash", str(KIT / "code/tools/gpu/setup.sh"), str(KIT)], check=True)
         with (KIT / "conductor.txt").open("w") as log:
             subprocess.Popen(
                 [sys.executable, str(KIT / "code/tools/gpu/conduct.py"), str(KIT), plan],
                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-    elif held is not None:
-        began(held)
-    (KIT / f"took-{part}").touch()
 
 
 def wait(seconds: float) -> None:
