@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The commands for the lent machine, one for each `run` (docs/gpu.md). Needs nothing but Python's own library.
 
-    python3 tools/gpu/there.py take N       moves what came as .gpu/N to its place; when all that is needed is there, sets up and starts
+    python3 tools/gpu/there.py take N       moves what came as .gpu/N to its place; sets up and starts all when what is
+                                            needed is there
     python3 tools/gpu/there.py wait SECONDS waits so long at most, then puts the newest results into $OUT
     python3 tools/gpu/there.py end          ends training now, waits for its last export, puts all into $OUT
 
