@@ -140,6 +140,17 @@ def training(kit: Kit, compile: int) -> subprocess.Popen[bytes]:
     return kit.start("train.txt", *command, *(f"--config={k}={v}" for k, v in settings.items()), threads=threads)
 
 
+def interrupt(kit: Kit, process: subprocess.Popen[bytes]) -> None:
+    """End the trainer, which saves; kill it when it has not after 40 seconds."""
+    os.kill(process.pid, signal.SIGINT)
+    try:
+        process.wait(40)
+        kit.say("training: interrupted")
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        kit.say("training: did not end, exit code -9")
+
+
 def train(kit: Kit) -> None:
     """Train and export until the time is over; one that fails or stays silent is started again, compiled less."""
     log = kit.folder / "runs/generator/log.jsonl"
@@ -155,10 +166,10 @@ def train(kit: Kit) -> None:
                 kit.say("training is silent")
                 os.killpg(process.pid, signal.SIGKILL)
         if process.poll() is None:
-            os.kill(process.pid, signal.SIGINT)  # it saves
-            process.wait(60)
-        kit.say(f"training: exit code {process.poll()}")
-        if kit.stopped():
+            interrupt(kit, process)
+            break
+        kit.say(f"training: exit code {process.returncode}")
+        if not process.returncode:
             break
     export(kit)
 
