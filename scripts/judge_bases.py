@@ -28,7 +28,6 @@ import torch
 from neurcodec.coarse.codec import to_rgb
 from neurcodec.entropy import packets
 from neurcodec.entropy.hints import Hints
-from neurcodec.entropy.texture import NO_GAP
 from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, load
 from neurcodec.evaluation.compare import together
@@ -36,14 +35,13 @@ from neurcodec.evaluation.curves import bd_rate, hull
 from neurcodec.evaluation.metrics import JURY, METRICS, load_networks
 from neurcodec.evaluation.programs import variable
 from neurcodec.evaluation.scoring import ClipScorer
-from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
-from neurcodec.generator.restore import GROUP, coarse_levels, restore
-from neurcodec.media.av1 import TUNING, decode_gop, encode_gop
-from neurcodec.pipeline.layered import GAP_EVERY, base_frames, base_size, smaller
-from neurcodec.pipeline.options import MAX_QUALITY
+from neurcodec.generator.restore import GROUP
+from neurcodec.media.av1 import MIN_SIDE, TUNING
+from neurcodec.pipeline.layered import base_frames, base_size, measured_gap, restored
 from neurcodec.pipeline.strength import best_share
-from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
+from neurcodec.pipeline.texture import detail, texture_index, texture_map
+from neurcodec.training.pairs import av1_round_trip
 
 LADDER = {1: (40, 46, 52, 58, 63), 2: (52, 57, 62, 67), 3: (56, 61, 66), 4: (58, 63, 68)}
 """The quantisers of each scale."""
@@ -83,14 +81,15 @@ def measure_clip(
     shown: list[Frames] = []
     for tuning, text in tunings.items():
         for scale, crfs in ladder.items():
-            if min(base_size(*clip.size, scale)) < 64:
+            if min(base_size(*clip.size, scale)) < MIN_SIDE:
                 continue
             for crf in crfs:
                 base = {"clip": clip.name, "tuning": tuning, "scale": scale, "crf": crf, "model": name}
                 wanted = [strength for strength in strengths if key({**base, "strength": strength}) not in done]
                 if not wanted:
                     continue
-                size, decoded = base_of(clip, scale, crf, text, preset)
+                decoded, coded = av1_round_trip(clip.frames, scale, crf, preset, text)
+                size = OVERHEAD + sum(map(len, packets.encode(coded).values()))
                 pictures = enlarged(decoded, clip)
                 painted = painted_by(generator, decoded, clip, crf, scale) if generator else None
                 fit = best_share(clip.frames, pictures, painted) if painted is not None else 0.0
@@ -100,14 +99,6 @@ def measure_clip(
     for point, scores in zip(points, scorer.score(shown), strict=True):
         point |= scores
     return points
-
-
-def base_of(clip: Clip, scale: int, crf: int, tuning: str, preset: int) -> tuple[int, Frames]:
-    """Bytes of a base of a clip, and its decoded pictures (T, h, w, 3)."""
-    small = smaller(clip.frames, scale)
-    coded = encode_gop(small, crf, preset, 1, tuning)
-    decoded = decode_gop(coded, len(small), small.shape[2], small.shape[1])
-    return OVERHEAD + sum(map(len, packets.encode(coded).values())), decoded
 
 
 def enlarged(decoded: Frames, clip: Clip) -> Frames:
@@ -121,15 +112,9 @@ def painted_by(generator: Generator, decoded: Frames, clip: Clip, crf: int, scal
     """What the generator makes of a decoded base, told of the clip's texture as the encoder does before its fit."""
     columns, rows = clip.size
     frames = list(base_frames(decoded, rows, columns, generator.config.feature_channels, torch.device("cpu")))
-    starts = range(0, len(frames), GAP_EVERY)
-    gaps = [
-        cell_levels(detail(clip.frames[start : start + GROUP], 1))
-        - coarse_levels(frames[start : start + GROUP], rows, columns)[:, 0].mean(0).numpy()
-        for start in starts
-    ]
-    hints = Hints(texture=texture_index(detail(clip.frames)), texture_gap=texture_map(NO_GAP + np.mean(gaps, 0)))
-    kinds = [FrameKind.BASE] * len(frames)
-    return np.stack(list(restore(generator, frames, MAX_QUALITY - crf, rows, columns, kinds, float(scale), hints)))
+    gap = texture_map(measured_gap(clip.frames, lambda start: frames[start : start + GROUP]))
+    hints = Hints(texture=texture_index(detail(clip.frames)), texture_gap=gap)
+    return np.stack(list(restored(generator, frames, crf, scale, (rows, columns), hints)))
 
 
 def mixed(base: Frames, painted: Frames | None, strength: float) -> Frames:

@@ -24,7 +24,7 @@ STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "expor
     show_default=True,
     help="Folder of everything that training writes; a stage goes on from its last checkpoint.",
 )
-@click.option("--weights", type=click.Path(path_type=Path, exists=True), help="Folder with lpips/ (generator).")
+@click.option("--weights", type=click.Path(path_type=Path, exists=True), help="Folder with lpips/ and priors/.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FULL = 16
+"""The strength at which all that the generator changes is shown."""
 
 
 class Hints(NamedTuple):

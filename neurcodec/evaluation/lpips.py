@@ -6,7 +6,6 @@ from pathlib import Path
 from pickle import UnpicklingError  # what torch.load raises when it refuses a file
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,14 +111,6 @@ class LPIPS(nn.Module):
         for head, a, b in zip(self.heads, first, second, strict=True):
             difference = (a - b).square().mean((2, 3))
             total = total + (difference * head).sum(1)
-        return total
-
-    def local(self, a: Tensor, b: Tensor, cells: int) -> Tensor:
-        """The distance where it arises: (N, cells, cells), float32, of about the mean that `forward` gives."""
-        total = torch.zeros(len(a), cells, cells, device=a.device)
-        for head, x, y in zip(self.heads, self.embed(a), self.embed(b), strict=True):
-            difference = ((x - y).square() * head[:, None, None]).sum(1)
-            total = total + F.adaptive_avg_pool2d(difference, cells)
         return total
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:

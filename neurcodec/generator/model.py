@@ -1,4 +1,4 @@
-"""The one-step diffusion generator: a conditional x0-predictor over groups of frames (spec section 8, decision 0026).
+"""The one-step diffusion generator: a conditional x0-predictor over groups of frames (spec section 8, decision 0027).
 
 It restores what the in-loop codec shows (the coarse picture c) and never enters the coding loop. Its body is a stack
 of plain 3x3 convolutions with PReLU at a quarter of the picture, of the shape of SRVGGNetCompact (Real-ESRGAN), so

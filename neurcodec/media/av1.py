@@ -46,14 +46,18 @@ def encode_gop(
     encoder.options = {"preset": str(preset), "svtav1-params": f"{tuning}:crf={crf}:lp={threads}"}
     with priority.kept():
         encoder.open()
-    converter = Converter(BT709, ColorRange.LIMITED, height)
+    return [bytes(packet).removeprefix(TEMPORAL_DELIMITER) for packet in packets_of(encoder, frames)]
+
+
+def packets_of(encoder: Any, frames: NDArray[np.uint8]) -> list[Any]:
+    """What an open encoder of yuv420p makes of RGB frames (frames, height, width, 3)."""
+    converter = Converter(BT709, ColorRange.LIMITED, frames.shape[1])
     packets: list[Any] = []
     for number, rgb in enumerate(frames):
         frame = converter.from_rgb(rgb, "yuv420p")
         frame.pts = number
         packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    return [bytes(packet).removeprefix(TEMPORAL_DELIMITER) for packet in packets]
+    return packets + encoder.encode(None)
 
 
 def decode_gop(packets: Sequence[bytes], count: int, width: int, height: int) -> NDArray[np.uint8]:

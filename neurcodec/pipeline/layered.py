@@ -7,7 +7,7 @@ chooses the scale and the quantiser (`setting`). Frames that the base skips are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.entropy.texture import NO_GAP
 from neurcodec.generator.condition import FrameKind
+from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
 from neurcodec.pipeline import side
@@ -103,6 +104,29 @@ def base_frames(decoded: Frames, height: int, width: int, features: int, device:
         yield CoarseFrame(FrameType.I, picture, empty)
 
 
+def measured_gap(source: Frames, group: Callable[[int], list[CoarseFrame]]) -> npt.NDArray[np.float64]:
+    """The texture gap of frames uint8 (T, H, W, 3), levels of cells as `cell_levels`.
+
+    group: the base's frames from one of these numbers on, up to GROUP of them, at the source's size.
+    """
+    height, width = source.shape[1:3]
+    gaps = [
+        cell_levels(detail(source[start : start + GROUP], 1))
+        - coarse_levels(group(start), height, width)[:, 0].mean(0).cpu().numpy()
+        for start in range(0, len(source), GAP_EVERY)
+    ]
+    gap: npt.NDArray[np.float64] = NO_GAP + np.mean(gaps, 0)
+    return gap
+
+
+def restored(
+    generator: Generator, frames: Iterable[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints
+) -> Iterator[Frames]:
+    """What the generator makes of a base's frames: uint8 (H, W, 3) each. size: height, width."""
+    kinds = repeat(FrameKind.BASE)  # untrained kinds do worse (docs/decisions/0010-filling.md)
+    return restore(generator, frames, MAX_QUALITY - crf, *size, kinds, float(scale), hints)
+
+
 class LayeredCodec(NativeCodec):
     """A model's networks used for the layered profile."""
 
@@ -117,8 +141,6 @@ class LayeredCodec(NativeCodec):
         with reported(self.device):
             latents, streams = self.additions(rgb, types, base, quality)
             hints |= self.looked_at(rgb[bases] if divisor > 1 else rgb, base)
-        if hints.get(Substream.STRENGTH) == b"\0":
-            del hints[Substream.TEXTURE_GAP]
         for _ in pts:
             if self.tick is not None:
                 self.tick()
@@ -150,35 +172,22 @@ class LayeredCodec(NativeCodec):
         def group(start: int) -> list[CoarseFrame]:
             return list(base_frames(decoded[start : start + GROUP], height, width, self.features, self.device))
 
-        gaps = []
-        for start in range(0, count, GAP_EVERY):
-            wanted = cell_levels(detail(rgb[start : start + GROUP], 1))
-            gaps.append(wanted - coarse_levels(group(start), height, width)[:, 0].mean(0).cpu().numpy())
-        gap: npt.NDArray[np.float64] = NO_GAP + np.mean(gaps, 0)
+        gap = measured_gap(rgb, group)
         strength = FULL
         if self._generator is not None and self.settings.preset != "fast":
             groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
             starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
             hints = Hints(self.settings.caption, texture=texture_index(detail(rgb)), texture_gap=texture_map(gap))
-            shown = [
-                frame
-                for start in starts
-                for frame in self.restored(iter(group(start)), base.crf, base.scale, (height, width), hints)
-            ]
+            coarse: list[Frames] = []
+            shown: list[Frames] = []
+            for frames in map(group, starts):
+                coarse += [to_rgb(frame.picture, height, width) for frame in frames]
+                shown += restored(self._generator, frames, base.crf, base.scale, (height, width), hints)
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
-            coarse = [to_rgb(frame.picture, height, width) for start in starts for frame in group(start)]
             gap = fitted(gap, source, np.stack(shown))
             strength = fitting_strength(source, np.stack(coarse), np.stack(shown), base.scale)
-        found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))}
+        found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))} if strength else {}
         return found | ({Substream.STRENGTH: bytes([strength])} if strength < FULL else {})
-
-    def restored(
-        self, frames: Iterator[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints
-    ) -> Iterator[Frames]:
-        """What the generator, which must be there, makes of frames on a base; size: height, width."""
-        assert self._generator is not None
-        kinds = repeat(FrameKind.BASE)  # untrained kinds do worse (docs/decisions/0010-filling.md)
-        return restore(self._generator, frames, MAX_QUALITY - crf, *size, kinds, float(scale), hints)
 
     def additions(
         self, rgb: Frames, types: Sequence[FrameType], base: Base, quality: int
@@ -210,7 +219,8 @@ class LayeredCodec(NativeCodec):
         size = header.height, header.width
         with reported(self.device):
             if self._generator is not None:
-                yield from self.restored(frames, gop.base.quantiser, gop.base.scale, size, side.hints(gop, header))
+                hints = side.hints(gop, header)
+                yield from restored(self._generator, frames, gop.base.quantiser, gop.base.scale, size, hints)
                 return
             for frame in frames:
                 yield to_rgb(frame.picture, *size)

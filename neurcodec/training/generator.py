@@ -28,20 +28,20 @@ from neurcodec.training.sampler import PairSampler
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratorConfig:
+class GeneratorConfig(Weights):
     """Settings of the stage. size: crop side in pixels (a multiple of 16, at least 80). batch: clips per step.
 
     prior: name of the public weights in priors/ to start from, "" for none. decay: the part of the steps in which the
     rate falls. native: share of the clips drawn from native pairs, when there are any. compile: 1 to use torch.compile
     (it needs a C++ compiler). captions, sketches, textures: share of the clips with theirs. check_every: steps between
-    measurements of what is held out, check_bases: how many of each scale. The rest are weights of the loss.
+    measurements of what is held out, check_bases: how many of each scale. The weights of the loss are settings too.
     """
 
     steps: int = 20000
     learning_rate: float = 2e-4
     decay: float = 0.4
-    batch: int = 8
-    frames: int = 1
+    batch: int = 4
+    frames: int = 2
     size: int = 160
     prior: str = "lsdir_compact_c3_x4"
     native: float = 0.0
@@ -51,18 +51,8 @@ class GeneratorConfig:
     textures: float = 0.9
     check_every: int = 1000
     check_bases: int = 20
-    error: float = Weights.error
-    lpips: float = Weights.lpips
-    lite: float = Weights.lite
-    surplus: float = Weights.surplus
-    deficit: float = Weights.deficit
-    change: float = Weights.change
     seed: int = 1
     minutes: float = 1e9
-
-    def weights(self) -> Weights:
-        """The weights of the loss."""
-        return Weights(**{name: getattr(self, name) for name in Weights.__dataclass_fields__})
 
 
 class GeneratorStage:
@@ -70,7 +60,6 @@ class GeneratorStage:
 
     def __init__(self, model: Generator, sampler: PairSampler, jury: Jury, config: GeneratorConfig) -> None:
         self.sampler, self.config, self.jury = sampler, config, jury
-        self.weights = config.weights()
         self.noise = torch.Generator().manual_seed(config.seed)
         self.device = next(model.parameters()).device
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
@@ -91,11 +80,11 @@ class GeneratorStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
         x0 = x0.float()
-        value, terms = total(self.jury, self.weights, x0, batch.source, batch.condition.scale, self.noise)
+        value, terms = total(self.jury, config, x0, batch.source, batch.condition.scale, self.noise)
         if config.frames == 1:
             return value, terms
         change = change_error(x0, batch.source, batch.motion, config.frames)
-        value = value + self.weights.change * torch.log(change + CHANGE_FLOOR).mean()
+        value = value + config.change * torch.log(change + CHANGE_FLOOR).mean()
         return value, {**terms, "change": float(change.detach().mean())}
 
 

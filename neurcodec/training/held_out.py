@@ -13,13 +13,10 @@ from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.entropy.hints import Hints
-from neurcodec.entropy.texture import NO_GAP
-from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
-from neurcodec.generator.restore import GROUP, coarse_levels, restore
-from neurcodec.pipeline.layered import base_frames
-from neurcodec.pipeline.options import MAX_QUALITY
-from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
+from neurcodec.generator.restore import GROUP
+from neurcodec.pipeline.layered import base_frames, measured_gap, restored
+from neurcodec.pipeline.texture import detail, texture_index, texture_map
 from neurcodec.training.losses import Jury
 from neurcodec.training.pairs import CRFS, read_index
 from neurcodec.training.sampler import to_tensor
@@ -42,10 +39,10 @@ class HeldOut:
         sums: dict[str, list[float]] = {}
         for entry, base in self.chosen:
             file = base["file"]
-            source, shown, restored = self.group(generator, entry, base)
+            source, shown, painted = self.group(generator, entry, base)
             if file not in self.of_base:
                 self.of_base[file] = self.errors(shown, source)
-            for name, value in self.errors(restored, source).items():
+            for name, value in self.errors(painted, source).items():
                 key = f"{name}_{base['scale']}"
                 sums.setdefault(key, []).append(math.log((value + 1e-6) / (self.of_base[file][name] + 1e-6)))
         return {key: round(sum(values) / len(values), 4) for key, values in sorted(sums.items())}
@@ -59,13 +56,12 @@ class HeldOut:
         coded = np.array(np.load(self.folder / base["file"], mmap_mode="r")[part])
         device = next(generator.parameters()).device
         frames: list[CoarseFrame] = list(base_frames(coded, *size, generator.config.feature_channels, device))
-        gap = NO_GAP + cell_levels(detail(source, 1)) - coarse_levels(frames, *size)[:, 0].mean(0).cpu().numpy()
-        hints = Hints(texture=texture_index(detail(source, 1)), texture_gap=texture_map(gap))
-        kinds = [FrameKind.BASE] * len(frames)
-        pictures = restore(generator, frames, MAX_QUALITY - base["crf"], *size, kinds, float(base["scale"]), hints)
-        restored = to_tensor(np.stack(list(pictures)), device)
+        gap = texture_map(measured_gap(source, lambda _: frames))
+        hints = Hints(texture=texture_index(detail(source, 1)), texture_gap=gap)
+        pictures = restored(generator, frames, base["crf"], base["scale"], size, hints)
+        painted = to_tensor(np.stack(list(pictures)), device)
         shown = torch.cat([frame.picture for frame in frames])[:, :, : size[0], : size[1]]
-        return to_tensor(source, device), shown, restored
+        return to_tensor(source, device), shown, painted
 
     @torch.inference_mode()
     def errors(self, shown: Tensor, source: Tensor) -> dict[str, float]:

@@ -26,7 +26,7 @@ SPECTRUM_FLOOR = (1 / 255) ** 2
 LOST = 0.1
 """A frequency that has less than this part of its power is taken for lost: nobody can tell what was there."""
 FULL_SIZE = 0.25
-"""What a deficit costs at scale 1, of what it costs elsewhere: what AV1 leaves out there is mostly noise."""
+"""What a deficit costs at scale 1, as a part of what it costs elsewhere: what AV1 leaves out there is mostly noise."""
 ERROR_FLOOR, CHANGE_FLOOR = 0.002, 0.002
 LPIPS_FLOOR, LITE_FLOOR = 0.01, 0.05
 """Below these a gain counts less and less: nobody sees it."""
@@ -69,14 +69,14 @@ def spectral(pictures: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     an uncertain picture loses, since the mean of all that may have been there is soft: mean logarithm of the source's
     power to that of the picture, of the luma. The cheapest power to bring back is that of what is there and too weak.
     """
-    surplus, deficits = pictures.new_zeros(()), []
-    for shown, wanted in zip(planes(pictures), planes(source), strict=True):
-        own, true = power(shown), power(wanted)
+    powers = [(power(own), power(true)) for own, true in zip(planes(pictures), planes(source), strict=True)]
+    surplus = pictures.new_zeros(())
+    for own, true in powers:
         ratio = torch.log((own + SPECTRUM_FLOOR) / (true + SPECTRUM_FLOOR))
         surplus = surplus + F.relu(ratio - SPECTRUM_MARGIN).square().mean()
-        floor = 4 * SPECTRUM_FLOOR
-        deficits.append(F.relu(torch.log((true + floor) / (own + LOST * true + floor))).flatten(1).mean(1))
-    return surplus, deficits[0]
+    (own, true), floor = powers[0], 4 * SPECTRUM_FLOOR
+    deficits = F.relu(torch.log((true + floor) / (own + LOST * true + floor)))
+    return surplus, deficits.flatten(1).mean(1)
 
 
 def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
@@ -90,7 +90,7 @@ def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
     return [picture[:, :, top : top + height, left : left + width] for picture in pictures]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Weights:
     """What a unit of each term costs: the logarithms of the mean error, of LPIPS, of Lite0's distance and of the error
     of the change in time, so that what is nearly right counts as much as what is not, and `spectral`'s two.

@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.media.av1 import MIN_SIDE, TUNING, decode_gop, encode_gop
 from neurcodec.pipeline.layered import base_size, smaller
 from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source
 
@@ -55,11 +55,13 @@ def clip_name(file: str) -> str:
     return re.sub(r"\.v\d+$", "", Path(file).stem)
 
 
-def av1_round_trip(frames: Frames, scale: int, crf: int, preset: int) -> tuple[Frames, int]:
-    """Frames (T, H, W, 3) as the layered profile's base at 1/scale: what its decoder shows, and its bytes."""
+def av1_round_trip(
+    frames: Frames, scale: int, crf: int, preset: int, tuning: str = TUNING
+) -> tuple[Frames, list[bytes]]:
+    """Frames (T, H, W, 3) as the layered profile's base at 1/scale: what its decoder shows, and its packets."""
     small = smaller(frames, scale)
-    packets = encode_gop(small, crf, preset, threads=1)
-    return decode_gop(packets, len(small), small.shape[2], small.shape[1]), sum(map(len, packets))
+    packets = encode_gop(small, crf, preset, 1, tuning)
+    return decode_gop(packets, len(small), small.shape[2], small.shape[1]), packets
 
 
 def draw_scales(width: int, height: int, count: int, rng: random.Random) -> list[int]:
@@ -88,10 +90,10 @@ def make_pairs(path: Path, out: Path, config: PairsConfig, variant: int) -> dict
     bases = []
     for scale in draw_scales(width, height, config.bases, rng):
         crf = rng.randint(*CRFS[scale])
-        base, size = av1_round_trip(source, scale, crf, config.preset)
+        base, packets = av1_round_trip(source, scale, crf, config.preset)
         file = f"{name}.{scale}.npy"
         np.save(out / file, base)
-        bases.append({"file": file, "scale": scale, "crf": crf, "bytes": size})
+        bases.append({"file": file, "scale": scale, "crf": crf, "bytes": sum(map(len, packets))})
     return {"file": f"{name}.npy", "frames": count, "height": height, "width": width, "bases": bases}
 
 

@@ -17,10 +17,10 @@ from torch import Tensor
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
-from neurcodec.entropy.texture import NO_GAP
 from neurcodec.generator.condition import Condition, FrameKind
-from neurcodec.generator.restore import coarse_levels, spread
+from neurcodec.generator.restore import GROUP, spread
 from neurcodec.generator.text import tokenize
+from neurcodec.pipeline.layered import measured_gap
 from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.pairs import read_index
@@ -187,13 +187,12 @@ class PairSampler:
         empty = torch.zeros(0)
         group = [CoarseFrame(FrameType.I, picture[None], empty) for picture in to_tensor(coarse, torch.device("cpu"))]
         size = source.shape[1:3]
-        wanted = cell_levels(detail(source, 1))
         if gap:
-            missed = wanted - coarse_levels(group, *size)[:, 0].mean(0).numpy()
+            missed = measured_gap(source, lambda start: group[start : start + GROUP])
             error = self.random.integers(-GAP_ERROR, GAP_ERROR + 1, missed.shape)
-            hints = Hints(texture_gap=texture_map(NO_GAP + missed + error))
+            hints = Hints(texture_gap=texture_map(missed + error))
         else:
-            hints = Hints(texture_map=texture_map(wanted))
+            hints = Hints(texture_map=texture_map(cell_levels(detail(source, 1))))
         levels = spread(hints, group, *size)
         assert levels is not None
         return levels

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurcodec.container.records import ColorRange
+from neurcodec.media.av1 import packets_of
 from neurcodec.media.colour import BT709, SCALING, Converter
 from neurcodec.training.photographs import over_photograph
 
@@ -120,12 +121,7 @@ def h264_round_trip(frames: Frames, crf: int) -> Frames:
     encoder.height, encoder.width = frames.shape[1:3]
     encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
     encoder.options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
-    converter = Converter(BT709, ColorRange.LIMITED, frames.shape[1])
-    packets: list[Any] = []
-    for number, rgb in enumerate(frames):
-        frame = converter.from_rgb(rgb, "yuv420p")
-        frame.pts = number
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
+    packets = packets_of(encoder, frames)
     decoder: Any = av.CodecContext.create("h264", "r")
+    converter = Converter(BT709, ColorRange.LIMITED, frames.shape[1])
     return np.stack([converter.to_rgb(frame) for packet in [*packets, None] for frame in decoder.decode(packet)])

@@ -1,4 +1,4 @@
-"""Where the generator starts: a public restoration network of the same shape (weights/priors; decision 0026)."""
+"""Where the generator starts: a public restoration network of the same shape (weights/priors; decision 0027)."""
 
 from __future__ import annotations
 
