@@ -22,9 +22,7 @@ QUALITY = 24
 def psnr(one: Path, other: Path) -> float:
     """Mean over the frames of the RGB PSNR in dB."""
     with VideoReader(one) as first, VideoReader(other) as second:
-        errors = [
-            float(np.square(a.rgb.astype(np.float32) - b.rgb).mean()) for a, b in zip(first, second, strict=True)
-        ]
+        errors = [float(np.square(a.rgb.astype(np.float32) - b.rgb).mean()) for a, b in zip(first, second, strict=True)]
     return float(np.mean([10 * np.log10(255**2 / max(error, 1e-6)) for error in errors]))
 
 

@@ -32,8 +32,13 @@ __version__ = "0.1.0"
 
 
 def encode(
-    source: str | Path, target: str | Path, *, target_ms_ssim: float | None = None, target_lpips: float | None = None,
-    weights: str | Path | None = None, **options: Any,
+    source: str | Path,
+    target: str | Path,
+    *,
+    target_ms_ssim: float | None = None,
+    target_lpips: float | None = None,
+    weights: str | Path | None = None,
+    **options: Any,
 ) -> EncodeReport:
     """Code the video `source` as the .nvc file `target`.
 

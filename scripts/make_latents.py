@@ -141,7 +141,11 @@ def chunk(
 
 
 def gop(
-    model: EntropyModel, latents: list[FrameLatents], interval: int, quality: int, pts: Iterable[int] | None = None,
+    model: EntropyModel,
+    latents: list[FrameLatents],
+    interval: int,
+    quality: int,
+    pts: Iterable[int] | None = None,
     last_duration: int = 512,
 ) -> Gop:
     """A chunk that holds these latents."""
@@ -156,7 +160,12 @@ def base() -> Gop:
 
 
 def filled(
-    model: EntropyModel, chance: random.Random, size: tuple[int, int], frames: int, divisor: int, detail: int,
+    model: EntropyModel,
+    chance: random.Random,
+    size: tuple[int, int],
+    frames: int,
+    divisor: int,
+    detail: int,
     quality: int,
 ) -> Gop:
     """A chunk whose base layer (that is none) has every `divisor`-th frame, and detail on every `detail`-th of them."""
@@ -209,9 +218,7 @@ def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:
     return np.array([[chance.randrange(3, 16) for _ in range(columns)] for _ in range(-(-size[1] // 32))])
 
 
-def pack(
-    model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0
-) -> bytes:
+def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0) -> bytes:
     """A file."""
     file = io.BytesIO()
     gops = list(gops)

@@ -49,7 +49,12 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
     assert sorted(Path(event["file"]).name for event in errors) == ["clip07.mkv", "clip31.mkv"]
     assert all("cannot be read as media" in event["error"] for event in errors)
     assert {key: seen[-1][key] for key in ("event", "jobs", "done", "skipped", "error", "exit_code")} == {
-        "event": "end", "jobs": 40, "done": 38, "skipped": 0, "error": 2, "exit_code": 3
+        "event": "end",
+        "jobs": 40,
+        "done": 38,
+        "skipped": 0,
+        "error": 2,
+        "exit_code": 3,
     }
     done = [event for event in seen if event["event"] == "done"]
     assert all((event["frames"], event["chunks"]) == (4, 1) for event in done)

@@ -132,8 +132,14 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
     ],
 )
 def test_errors_are_one_line_and_a_code(
-    arguments: list[str], code: int, message: str,
-    ncodec: Run, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    message: str,
+    ncodec: Run,
+    clip: Path,
+    coded: Path,
+    tiny_model: Path,
+    tmp_path: Path,
 ) -> None:
     text, cut = tmp_path / "text.txt", tmp_path / "cut.nvc"
     text.write_text("no video")

@@ -154,9 +154,7 @@ def test_failed_process_says_why() -> None:
         run_process(["/no/such/program"])
 
 
-def run(
-    folder: Path, codecs: list[Toy | peers.Peer], jobs: int = 1, show: bool = True
-) -> tuple[report.Run, Cache]:
+def run(folder: Path, codecs: list[Toy | peers.Peer], jobs: int = 1, show: bool = True) -> tuple[report.Run, Cache]:
     networks = load_networks(["psnr", "flicker"], folder)
     store = Cache(folder / "cache")
     with pytest.MonkeyPatch.context() as patch:
@@ -335,8 +333,22 @@ def test_clips_of_the_same_name_are_refused() -> None:
 
 def test_command_without_our_side(tmp_path: Path, ncodec: Callable[..., object]) -> None:
     source = write_clip(tmp_path / "clip.mkv", scene(4, (96, 80)))
-    done = ncodec("bench", source, "--out", tmp_path / "out", "--cache", tmp_path / "cache", "--qualities", "none",
-                  "--peers", "x264", "--metrics", "psnr,lpips", "--weights", tmp_path)
+    done = ncodec(
+        "bench",
+        source,
+        "--out",
+        tmp_path / "out",
+        "--cache",
+        tmp_path / "cache",
+        "--qualities",
+        "none",
+        "--peers",
+        "x264",
+        "--metrics",
+        "psnr,lpips",
+        "--weights",
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert "lpips is left out" in done.stderr and done.stdout == ""
     data = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -350,12 +362,30 @@ def test_command_without_our_side(tmp_path: Path, ncodec: Callable[..., object])
 def test_command_with_our_codec(tmp_path: Path, tiny_model: Path, ncodec: Callable[..., object]) -> None:
     """The real command on both sides; our bytes are the file's."""
     source = write_clip(tmp_path / "clip.mkv", scene(4, (64, 48)))
-    done = ncodec("bench", source, "--out", tmp_path / "out", "--cache", tmp_path / "cache", "--qualities", "10,40",
-                  "--peers", "none", "--metrics", "psnr", "--model", tiny_model, timeout=280)
+    done = ncodec(
+        "bench",
+        source,
+        "--out",
+        tmp_path / "out",
+        "--cache",
+        tmp_path / "cache",
+        "--qualities",
+        "10,40",
+        "--peers",
+        "none",
+        "--metrics",
+        "psnr",
+        "--model",
+        tiny_model,
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr
     points = json.loads((tmp_path / "out" / "report.json").read_text())["clips"][0]["points"]
     assert {(point["curve"], point["value"]) for point in points} == {
-        ("ncodec", 10), ("ncodec", 40), ("ncodec-coarse", 10), ("ncodec-coarse", 40)
+        ("ncodec", 10),
+        ("ncodec", 40),
+        ("ncodec-coarse", 10),
+        ("ncodec-coarse", 40),
     }
     cut, coded = tmp_path / "cut.nut", tmp_path / "coded.nvc"
     loaded = clips.load(source)

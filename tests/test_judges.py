@@ -107,7 +107,11 @@ def test_folded_network_is_the_packages_own(size: str) -> None:
             x = block(x)
         maps = LiteFeatures.load(size).embed(pictures)
     assert [tuple(part.shape[1:]) for part in maps] == [
-        (16, 48, 64), (24, 24, 32), (40, 12, 16), (112, 6, 8), (320, 3, 4)
+        (16, 48, 64),
+        (24, 24, 32),
+        (40, 12, 16),
+        (112, 6, 8),
+        (320, 3, 4),
     ]
     assert torch.allclose(maps[-1], x / x.norm(dim=1, keepdim=True), atol=1e-4)
 

@@ -198,6 +198,7 @@ def test_the_levels_told_are_those_of_the_source(encode: Encode, source: Path, t
         missed.append(told - wanted)
     assert np.abs(np.mean(missed, 0)).max() < 1
 
+
 def test_the_generator_runs_on_them(encode: Encode, tiny_model: Path) -> None:
     path = encode(backbone_interval=2, detail=2)
     assert (shown(path, tiny_model, diffusion=True) != shown(path, tiny_model)).any()

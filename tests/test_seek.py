@@ -43,8 +43,14 @@ def whole(coded: Path, ncodec: Run, tiny_model: Path, tmp_path_factory: pytest.T
     ],
 )
 def test_the_frames_are_those_of_a_full_decode(
-    options: list[str], first: int, end: int,
-    whole: Picture, coded: Path, ncodec: Run, tiny_model: Path, tmp_path: Path,
+    options: list[str],
+    first: int,
+    end: int,
+    whole: Picture,
+    coded: Path,
+    ncodec: Run,
+    tiny_model: Path,
+    tmp_path: Path,
 ) -> None:
     run = ncodec("decode", coded, tmp_path / "part.mkv", "--model", tiny_model, *options, *LOSSLESS)
     assert run.returncode == 0, run.stderr

@@ -207,8 +207,14 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options(tiny_model: Path) -> EncodeOptions:
     return EncodeOptions(
-        model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1, quality=10, caption=TEXT,
-        sketch=True, preset="fast",
+        model=str(tiny_model),
+        gop_seconds=Fraction(4, 25),
+        device="cpu",
+        threads=1,
+        quality=10,
+        caption=TEXT,
+        sketch=True,
+        preset="fast",
     )
 
 

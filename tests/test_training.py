@@ -29,7 +29,6 @@ from tests.conftest import scene, write_clip
 CLIP = "a ball rolls"
 
 
-
 def random_weights(folder: Path) -> Path:
     """A folder of weights of LPIPS and prior that mean nothing, in the files of the real ones."""
     torch.manual_seed(0)
@@ -100,8 +99,10 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
     trained("generator", steps=3, **settings)
     assert log(place, "generator") == {"step": 3, "skipped": 0}
     trained("export", mean=place.runs / "kept")
-    own, kept, mean = Generator(**stages.BRANCHES), Generator(**stages.BRANCHES), Generator.from_pretrained(
-        place.out / "generator", low_cpu_mem_usage=False
+    own, kept, mean = (
+        Generator(**stages.BRANCHES),
+        Generator(**stages.BRANCHES),
+        Generator.from_pretrained(place.out / "generator", low_cpu_mem_usage=False),
     )
     stages.load_run(own, place.runs / "generator")
     stages.load_run(kept, place.runs / "kept")

@@ -16,6 +16,7 @@ from neurcodec.pipeline.options import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
 class Number(click.FloatRange):
     """A finite number in a range."""
 
@@ -65,8 +66,13 @@ class Bar:
         from tqdm import tqdm
 
         self._bar = tqdm(
-            desc=label, unit=" frames", disable=True if quiet else None, file=sys.stderr, mininterval=0.5,
-            dynamic_ncols=True, leave=False,
+            desc=label,
+            unit=" frames",
+            disable=True if quiet else None,
+            file=sys.stderr,
+            mininterval=0.5,
+            dynamic_ncols=True,
+            leave=False,
         )
 
     def __enter__(self) -> Bar:

@@ -18,10 +18,21 @@ from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.cli._text import plain
 
 _OPTIONS = (
-    click.option("--output-dir", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-                 help="Where the results go; folders are mirrored below it."),
-    click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
-                 help="Files at a time, each in a process that loads the model once."),
+    click.option(
+        "--output-dir",
+        required=True,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Where the results go; folders are mirrored below it.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Files at a time, each in a process that loads the model once.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output (docs/batch.md)."),
 )
 
@@ -58,12 +69,15 @@ def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, 
 
 @command.command(cls=GroupedCommand, epilog=examples("ncodec batch decode coded --output-dir watch --suffix mkv"))
 @_batch
-@click.option("--suffix", type=click.Choice(["mp4", "mkv", "mov", "webm", "y4m"]), default="mp4", show_default=True,
-              help="Format of the results.")
+@click.option(
+    "--suffix",
+    type=click.Choice(["mp4", "mkv", "mov", "webm", "y4m"]),
+    default="mp4",
+    show_default=True,
+    help="Format of the results.",
+)
 @_coding.decoding
-def decode(
-    inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, suffix: str, **choices: Any
-) -> int:
+def decode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, suffix: str, **choices: Any) -> int:
     """Turn every .nvc file of INPUTS back into a video below DIR."""
     return _run(inputs, output_dir, f".{suffix}", jobs, as_json, _coding.decode_options(choices))
 

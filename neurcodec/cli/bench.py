@@ -48,31 +48,77 @@ def _program(name: str, text: str) -> Callable[[Any], Any]:
 @click.command(name="bench")
 @click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the report.")
-@click.option("--page", type=click.Path(path_type=Path, dir_okay=False),
-              help="Where the text goes, with links to the pictures in --out.  [default: report.md in --out]")
-@click.option("--qualities", default="8,24,40,56", show_default=True, callback=_qualities, metavar="Q,Q...",
-              help="Our qualities, at least four for a BD-rate; 'none' leaves our side out.")
-@click.option("--peers", default="x265,svtav1,vvenc", show_default=True, metavar="NAME,...",
-              help="Peers (x264, x265, svtav1, vvenc), or single presets (svtav1-p6, svtav1-p4), or 'none'.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the text goes, with links to the pictures in --out.  [default: report.md in --out]",
+)
+@click.option(
+    "--qualities",
+    default="8,24,40,56",
+    show_default=True,
+    callback=_qualities,
+    metavar="Q,Q...",
+    help="Our qualities, at least four for a BD-rate; 'none' leaves our side out.",
+)
+@click.option(
+    "--peers",
+    default="x265,svtav1,vvenc",
+    show_default=True,
+    metavar="NAME,...",
+    help="Peers (x264, x265, svtav1, vvenc), or single presets (svtav1-p6, svtav1-p4), or 'none'.",
+)
 @click.option("--metrics", metavar="NAME,...", help="Metrics (docs/bench.md).  [default: all but the extra ones]")
 @_program("ffmpeg", "FFmpeg with libvmaf, for VMAF, XPSNR and VVenC.  [default: imageio-ffmpeg's]")
 @_program("cvvdp", "ColorVideoVDP.")
 @_program("ssimulacra2", "SSIMULACRA2.")
 @click.option("--frames", type=click.IntRange(1, 100_000), default=96, show_default=True, help="Frames per clip.")
-@click.option("--profile", type=click.Choice(["auto", "native", "layered"]), default="auto", show_default=True,
-              help="Our profile.")
+@click.option(
+    "--profile",
+    type=click.Choice(["auto", "native", "layered"]),
+    default="auto",
+    show_default=True,
+    help="Our profile.",
+)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="Our networks' weights.")
-@click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]")
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_CACHE, show_default=True,
-              help="Folder of results that need not be measured again.")
-@click.option("--known", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="REPORT.json",
-              help="An earlier report: what has not changed since is not measured again.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
-              help="Measurements at a time; more than one disturbs the speeds.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_CACHE,
+    show_default=True,
+    help="Folder of results that need not be measured again.",
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="REPORT.json",
+    help="An earlier report: what has not changed since is not measured again.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Measurements at a time; more than one disturbs the speeds.",
+)
 def command(
-    clips: tuple[Path, ...], out: Path, page: Path | None, qualities: tuple[int, ...], peers: str, metrics: str | None,
-    frames: int, profile: str, model: str, weights: Path | None, cache: Path, known: Path | None,
+    clips: tuple[Path, ...],
+    out: Path,
+    page: Path | None,
+    qualities: tuple[int, ...],
+    peers: str,
+    metrics: str | None,
+    frames: int,
+    profile: str,
+    model: str,
+    weights: Path | None,
+    cache: Path,
+    known: Path | None,
     jobs: int,
 ) -> None:
     """Measure this codec and its peers on the first frames of CLIPS.
@@ -86,8 +132,9 @@ def command(
         from neurcodec.evaluation.cache import Cache, read_report
         from neurcodec.evaluation.metrics import DEFAULT, default_weights, load_networks
     except ImportError as error:
-        raise DependencyError(f"bench needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
-                              ) from error
+        raise DependencyError(
+            f"bench needs packages that are not installed ({error}): pip install 'neurcodec[bench]'"
+        ) from error
     codecs: list[Codec] = [*_ours(qualities, profile, model), *peer_codecs.select(_names(peers))]
     if not codecs:
         raise click.UsageError("nothing to measure: both --qualities and --peers are 'none'")

@@ -15,21 +15,41 @@ from neurcodec.pipeline.output import atomic_file, check_target
 @click.command(name="compare")
 @click.argument("first", metavar="A", type=click.Path(path_type=Path, readable=False))
 @click.argument("second", metavar="B", type=click.Path(path_type=Path, readable=False))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
-              help="A picture (.png, .jpg), a video (.mp4, .mkv, .mov), or a page with a wipe between the two (.html).")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A picture (.png, .jpg), a video (.mp4, .mkv, .mov), or a page with a wipe between the two (.html).",
+)
 @click.option("--split", is_flag=True, help="Of a picture or video, the left half of A and the right half of B.")
-@click.option("--frame", type=click.IntRange(0), metavar="N",
-              help="The frame of a picture or page.  [default: one of typical motion, on a page six]")
+@click.option(
+    "--frame",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The frame of a picture or page.  [default: one of typical motion, on a page six]",
+)
 @click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Read at most so many frames.")
-@click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the metrics' weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]",
+)
 @click.option("--model", metavar="NAME|DIR", help="To decode .nvc files.  [default: the one that the file names]")
 @_common.device
 @_common.threads
 @_common.force
 def command(
-    first: Path, second: Path, out: Path, split: bool, frame: int | None, frames: int, weights: Path | None,
-    model: str | None, device: str, threads: int | None, force: bool,
+    first: Path,
+    second: Path,
+    out: Path,
+    split: bool,
+    frame: int | None,
+    frames: int,
+    weights: Path | None,
+    model: str | None,
+    device: str,
+    threads: int | None,
+    force: bool,
 ) -> None:
     """Show the videos A and B beside each other; .nvc files are decoded.
 

@@ -24,14 +24,16 @@ _EXAMPLES = examples(
 @click.command(name="decode", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path, readable=False))
-@click.option("--format", "container", type=click.Choice(["y4m", "matroska"]),
-              help="Of OUT.  [default: as its suffix says; matroska on -]")
+@click.option(
+    "--format",
+    "container",
+    type=click.Choice(["y4m", "matroska"]),
+    help="Of OUT.  [default: as its suffix says; matroska on -]",
+)
 @_coding.decoding
 @_common.quiet
 @_common.verbose
-def command(
-    source: Path, target: Path, container: str | None, quiet: bool, verbose: bool, **choices: Any
-) -> None:
+def command(source: Path, target: Path, container: str | None, quiet: bool, verbose: bool, **choices: Any) -> None:
     """Turn the .nvc file IN back into the video OUT.
 
     OUT is an .mp4, .mkv or .y4m file, or PNG pictures, given as a pattern such as shot-%05d.png. A part of the video

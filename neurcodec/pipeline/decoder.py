@@ -69,9 +69,7 @@ def _output(target: Path, overwrite: bool) -> AbstractContextManager[Path | Bina
 class _Job:
     """One file being decoded."""
 
-    def __init__(
-        self, reader: Reader, codec: NativeCodec, options: DecodeOptions, progress: ProgressCallback
-    ) -> None:
+    def __init__(self, reader: Reader, codec: NativeCodec, options: DecodeOptions, progress: ProgressCallback) -> None:
         self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
         self.frames = self.chunks = self.bytes = 0
         self.seconds = 0.0
@@ -104,7 +102,8 @@ class _Job:
     def report(self) -> DecodeReport:
         """What was done, and lost."""
         gaps = [
-            f"frames from {gap.first_frame} on are missing" if gap.frames is None
+            f"frames from {gap.first_frame} on are missing"
+            if gap.frames is None
             else f"{gap.frames} frames from {gap.first_frame} on are missing"
             for gap in self.reader.gaps
         ]

@@ -67,7 +67,12 @@ def disconnect() -> None:
 
 
 def code_chunk(
-    wanted: ModelInfo, options: EncodeOptions, rgb: Rgb, pts: tuple[int, ...], last_duration: int, quality: int,
+    wanted: ModelInfo,
+    options: EncodeOptions,
+    rgb: Rgb,
+    pts: tuple[int, ...],
+    last_duration: int,
+    quality: int,
     interval: int,
 ) -> Gop:
     """On a worker: code a chunk with its networks, which are loaded once per process."""

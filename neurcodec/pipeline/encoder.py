@@ -72,7 +72,10 @@ def encode_file(
 
 
 def _write(
-    reader: VideoReader, target: Path, codec: Coder, options: EncodeOptions,
+    reader: VideoReader,
+    target: Path,
+    codec: Coder,
+    options: EncodeOptions,
     progress: ProgressCallback,
 ) -> EncodeReport:
     if target == pipes.STANDARD:
@@ -112,7 +115,11 @@ class _Job:
     """One file being encoded; without a file only to see what comes of it."""
 
     def __init__(
-        self, reader: VideoReader, file: BinaryIO | Partial | None, codec: Coder, options: EncodeOptions,
+        self,
+        reader: VideoReader,
+        file: BinaryIO | Partial | None,
+        codec: Coder,
+        options: EncodeOptions,
         progress: ProgressCallback,
     ) -> None:
         from neurcodec.pipeline.rate import RateControl
@@ -190,8 +197,12 @@ class _Job:
         self.writer.write_gop(gop)
         logger.log(
             logging.DEBUG if self.silent else logging.INFO,
-            "chunk %d: frames %d to %d, quality %d, %d bytes", self.chunks, self.writer.frames - gop.frames,
-            self.writer.frames - 1, gop.quality, self.writer.bytes_written - before,
+            "chunk %d: frames %d to %d, quality %d, %d bytes",
+            self.chunks,
+            self.writer.frames - gop.frames,
+            self.writer.frames - 1,
+            gop.quality,
+            self.writer.bytes_written - before,
         )
         self.chunks += 1
         self.seconds += float((gop.pts[-1] + gop.last_duration - gop.pts[0]) * self.info.time_base)
@@ -249,4 +260,3 @@ def header(info: VideoInfo, options: EncodeOptions) -> Header:
         bit_depth=info.bit_depth,
         profile=fitting(options.profile, info.width, info.height),
     )
-

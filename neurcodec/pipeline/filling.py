@@ -137,9 +137,7 @@ def rebuild(
 ) -> Iterator[CoarseFrame]:
     """All coarse frames of a chunk in display order, from its integers and its base frames."""
     carried = (frame.y for frame in latents if frame.type is not FrameType.S)
-    finer = (
-        base if y is None else add_detail(codec, base, y, quality) for base, y in zip(bases, carried, strict=True)
-    )
+    finer = (base if y is None else add_detail(codec, base, y, quality) for base, y in zip(bases, carried, strict=True))
     return fill(latents, finer)
 
 

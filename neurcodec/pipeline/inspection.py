@@ -37,7 +37,10 @@ def describe(path: Path, limits: bool = True) -> dict[str, Any]:
 
 
 def verify_file(
-    path: Path, quick: bool = False, model: str | None = None, progress: ProgressCallback = ignore_progress,
+    path: Path,
+    quick: bool = False,
+    model: str | None = None,
+    progress: ProgressCallback = ignore_progress,
     limits: bool = True,
 ) -> VerifyReport:
     """Check the structure, CRCs and limits of an .nvc file, and unless `quick` that every chunk's latents decode.

@@ -73,9 +73,7 @@ class NativeCodec:
             latents_digest=bitplane.digest(latents),
         )
 
-    def decode(
-        self, gop: Gop, latents: Sequence[FrameLatents], header: Header
-    ) -> Iterator[npt.NDArray[np.uint8]]:
+    def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[npt.NDArray[np.uint8]]:
         """The pictures uint8 (H, W, 3) of a chunk; every chunk starts with a fresh generator state."""
         with reported(self.device):
             frames = decode_chunk(self._coarse, latents)

@@ -122,8 +122,10 @@ class RateControl:
         self._set(best[1])
         self._at = 0
         if best[0] < LOW * self._target:
-            logger.warning("the file is %.1f %% below the target: too few chunks for a finer choice",
-                           100 - 100 * best[0] / self._target)
+            logger.warning(
+                "the file is %.1f %% below the target: too few chunks for a finer choice",
+                100 - 100 * best[0] / self._target,
+            )
 
     def take(self, frames: Sequence[Frame], options: EncodeOptions) -> Gop | None:
         """The next chunk, if it is coded at the quality that is planned for it."""

@@ -131,6 +131,7 @@ def _shifted(reader: Reader, packets: list[Packet], shift: int, end: int | None)
             continue
         move = round(shift * base / own)
         yield replace(
-            packet, pts=None if packet.pts is None else packet.pts - move,
+            packet,
+            pts=None if packet.pts is None else packet.pts - move,
             dts=None if packet.dts is None else packet.dts - move,
         )
