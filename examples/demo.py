@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "flight.mp4"

@@ -49,8 +49,8 @@ def write_tiny_seeds(folder: Path) -> None:
     from conftest import scene, write_clip
 
     from neurcodec.container import Profile
-    from neurcodec.pipeline.encoder import encode_file
-    from neurcodec.pipeline.options import EncodeOptions
+    from neurcodec.jobs.encode import encode_file
+    from neurcodec.jobs.options import EncodeOptions
     from neurcodec.training.tiny import write_tiny_model
 
     write_tiny_model(folder / "model", 1)
@@ -98,20 +98,23 @@ def prepare(decoding: bool) -> None:
     """Lower a limit, and load a model once for all inputs."""
     from neurcodec.container import Limits
     from neurcodec.entropy.model import EntropyModel
-    from neurcodec.pipeline import inspection
+    from neurcodec.jobs import inspection
 
     logging.getLogger("neurcodec").setLevel(logging.CRITICAL)
     inspection._limits = lambda on: Limits(chunk_pixels=PIXELS)
     EntropyModel.load = functools.cache(EntropyModel.load)  # type: ignore[method-assign]
     if decoding:
-        from neurcodec.pipeline import decoder, native, profiles  # noqa: F401 - loaded once, for all batches
+        from neurcodec.codec import (
+            native,
+            profiles,  # noqa: F401 - loaded once, for all batches
+        )
 
         native.load_network = functools.cache(native.load_network)
 
 
 def verify(path: Path, chance: random.Random, quick: bool = False) -> str:
     """`ncodec verify`."""
-    from neurcodec.pipeline.inspection import verify_file
+    from neurcodec.jobs.inspection import verify_file
 
     verify_file(path, quick, None if quick else str(path.parent / "model"))
     return "whole"
@@ -119,8 +122,8 @@ def verify(path: Path, chance: random.Random, quick: bool = False) -> str:
 
 def decode(path: Path, chance: random.Random) -> str:
     """`ncodec decode`, with and without --salvage and the generator."""
-    from neurcodec.pipeline.decoder import decode_file
-    from neurcodec.pipeline.options import DecodeOptions
+    from neurcodec.jobs.decode import decode_file
+    from neurcodec.jobs.options import DecodeOptions
 
     options = DecodeOptions(
         diffusion=chance.random() < 0.3, salvage=chance.random() < 0.6, model=str(path.parent / "model"), device="cpu",

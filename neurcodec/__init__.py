@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neurcodec.pipeline.options import DecodeReport, EncodeReport
-    from neurcodec.pipeline.video import Video
+    from neurcodec.jobs.options import DecodeReport, EncodeReport
+    from neurcodec.jobs.video import Video
 
 __all__ = ["__version__", "decode", "decode_chunk", "encode", "encode_chunk", "open"]
 
@@ -42,13 +42,13 @@ def encode(
 ) -> EncodeReport:
     """Code the video `source` as the .nvc file `target`.
 
-    `options` are the fields of neurcodec.pipeline.options.EncodeOptions: quality, target_size, overwrite...
+    `options` are the fields of neurcodec.jobs.options.EncodeOptions: quality, target_size, overwrite...
     target_ms_ssim, target_lpips: the smallest file with this metric; weights: the folder of the LPIPS weights.
     Raises the errors of neurcodec.errors.
     """
     from neurcodec.evaluation.target import MetricTarget
-    from neurcodec.pipeline.encoder import encode_file
-    from neurcodec.pipeline.options import EncodeOptions
+    from neurcodec.jobs.encode import encode_file
+    from neurcodec.jobs.options import EncodeOptions
 
     folder = None if weights is None else Path(weights)
     wanted = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
@@ -61,11 +61,11 @@ def encode(
 def decode(source: str | Path, target: str | Path, **options: Any) -> DecodeReport:
     """Turn the .nvc file `source` back into the video `target`.
 
-    `options` are the fields of neurcodec.pipeline.options.DecodeOptions: diffusion, span, salvage, overwrite...
+    `options` are the fields of neurcodec.jobs.options.DecodeOptions: diffusion, span, salvage, overwrite...
     Raises the errors of neurcodec.errors.
     """
-    from neurcodec.pipeline.decoder import decode_file
-    from neurcodec.pipeline.options import DecodeOptions
+    from neurcodec.jobs.decode import decode_file
+    from neurcodec.jobs.options import DecodeOptions
 
     return decode_file(Path(source), Path(target), DecodeOptions(**options))
 
@@ -75,8 +75,8 @@ def open(path: str | Path, **options: Any) -> Video:
 
     Raises the errors of neurcodec.errors.
     """
-    from neurcodec.pipeline.options import DecodeOptions
-    from neurcodec.pipeline.video import Video
+    from neurcodec.jobs.options import DecodeOptions
+    from neurcodec.jobs.video import Video
 
     return Video(Path(path), DecodeOptions(**options))
 
@@ -88,8 +88,8 @@ def encode_chunk(frames: NDArray[np.uint8], frame_rate: float | Fraction = 25, *
     """
     from fractions import Fraction
 
-    from neurcodec.pipeline import chunk
-    from neurcodec.pipeline.options import EncodeOptions
+    from neurcodec.jobs import chunk
+    from neurcodec.jobs.options import EncodeOptions
 
     return chunk.encode(frames, Fraction(frame_rate).limit_denominator(1001), EncodeOptions(**options))
 
@@ -99,7 +99,7 @@ def decode_chunk(data: bytes, **options: Any) -> NDArray[np.uint8]:
 
     Raises the errors of neurcodec.errors.
     """
-    from neurcodec.pipeline import chunk
-    from neurcodec.pipeline.options import DecodeOptions
+    from neurcodec.jobs import chunk
+    from neurcodec.jobs.options import DecodeOptions
 
     return chunk.decode(data, DecodeOptions(**options))

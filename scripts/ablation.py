@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each part of the layered profile is worth: python scripts/ablation.py CLIP... --weights DIR [--out TABLE.md]
 
-Codes the first frames of every clip with the pipeline that `ncodec encode` and `decode` run, at the same qualities,
+Codes the first frames of every clip with the jobs that `ncodec encode` and `decode` run, at the same qualities,
 once for each of these, and prints a Markdown table of bytes, LPIPS (squeeze), its flicker tLP, and PSNR:
 
   base         the AV1 base, enlarged: the plain file without the generator (native: the coarse picture)
@@ -35,9 +35,9 @@ from neurcodec.evaluation import clips, scoring
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.lpips import FEATURES_FILE, LPIPS
 from neurcodec.evaluation.metrics import default_weights, locate
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.video import Video
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
+from neurcodec.jobs.video import Video
 
 HEAD = "| clip | quality | row | bytes | bits/pixel | LPIPS | tLP | PSNR dB | LPIPS of generator at these bytes |"
 

@@ -83,7 +83,7 @@ def generator_cost(folder: Path, width: int, height: int) -> Cost:
 
 def main() -> None:
     """Print the table."""
-    from neurcodec.pipeline import models
+    from neurcodec.files import models
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default")

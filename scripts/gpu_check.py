@@ -38,12 +38,16 @@ from flops import GROUP, generator_cost
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from neurcodec.codec import latents  # noqa: E402
 from neurcodec.container import FrameType, Profile, Reader  # noqa: E402
 from neurcodec.entropy import selftest  # noqa: E402
 from neurcodec.entropy.model import EntropyModel  # noqa: E402
 from neurcodec.errors import NcodecError  # noqa: E402
-from neurcodec.pipeline import decoder, encoder, inspection, latents, models  # noqa: E402
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions  # noqa: E402
+from neurcodec.files import models  # noqa: E402
+from neurcodec.jobs import decode as decoder  # noqa: E402
+from neurcodec.jobs import encode as encoder  # noqa: E402
+from neurcodec.jobs import inspection  # noqa: E402
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions  # noqa: E402
 
 TOLERANCE = 1.0
 QUALITIES = (10, 30, 50)
@@ -91,7 +95,7 @@ class Bench:
 
     def pictures(self, source: Path, device: str, compile: bool = False) -> list[Any]:
         """The frames of a file, uint8, decoded on a device."""
-        from neurcodec.pipeline.video import Video
+        from neurcodec.jobs.video import Video
 
         options = DecodeOptions(model=self.model, device=device, threads=self.threads, compile=compile)
         with Video(source, options) as video:
@@ -193,12 +197,12 @@ def waits(bench: Bench, coded: Path) -> str:
 def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
     """The generator alone on groups of four, and what share of the card's peaks that is."""
     from neurcodec.coarse.codec import CoarseFrame
+    from neurcodec.codec.device import choose
+    from neurcodec.codec.native import load_network
     from neurcodec.entropy.hints import Hints
     from neurcodec.generator.condition import FrameKind
     from neurcodec.generator.model import Generator
     from neurcodec.generator.restore import restore, working_type
-    from neurcodec.pipeline.device import choose
-    from neurcodec.pipeline.native import load_network
 
     device, folder = choose(bench.device), models.find(bench.model).folder / "generator"
     rows, columns = -(-size[1] // 16) * 16, -(-size[0] // 16) * 16

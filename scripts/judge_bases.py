@@ -25,7 +25,10 @@ import cv2
 import numpy as np
 import torch
 
+from neurcodec.analysis.laplacian import detail, texture_index, texture_map
 from neurcodec.coarse.codec import to_rgb
+from neurcodec.codec.layered import base_frames, base_size, measured_gap, restored
+from neurcodec.codec.strength import best_share
 from neurcodec.entropy import packets
 from neurcodec.entropy.hints import Hints
 from neurcodec.errors import NcodecError
@@ -38,9 +41,6 @@ from neurcodec.evaluation.scoring import ClipScorer
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP
 from neurcodec.media.av1 import MIN_SIDE, TUNING
-from neurcodec.pipeline.layered import base_frames, base_size, measured_gap, restored
-from neurcodec.pipeline.strength import best_share
-from neurcodec.pipeline.texture import detail, texture_index, texture_map
 from neurcodec.training.pairs import av1_round_trip
 
 LADDER = {1: (40, 46, 52, 58, 63), 2: (52, 57, 62, 67), 3: (56, 61, 66), 4: (58, 63, 68)}

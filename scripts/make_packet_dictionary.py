@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from neurcodec.codec.layered import RANGES, encode_base, setting
 from neurcodec.entropy.packets import Heads, split
 from neurcodec.entropy.rangecoder import Encoder
-from neurcodec.pipeline.layered import RANGES, encode_base, setting
 from neurcodec.training.pairs import read_frames
 
 ROOT = Path(__file__).parent.parent

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
-from neurcodec.pipeline import batch, profiles
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.codec import profiles
+from neurcodec.jobs import batch
+from neurcodec.jobs.options import EncodeOptions
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from test_container_damage import hostile
 
 from neurcodec.container import Gop, Packet, Reader
 from neurcodec.errors import DamageError, FormatError, LimitError, ModelError
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.inspection import describe, verify_file
-from neurcodec.pipeline.options import DecodeOptions
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.inspection import describe, verify_file
+from neurcodec.jobs.options import DecodeOptions
 
 DOCUMENTED = (FormatError, DamageError, LimitError, ModelError)
 

@@ -11,9 +11,9 @@ from media_clips import make_clip
 
 import neurcodec
 from neurcodec.container import Profile
+from neurcodec.files.chapters import from_metadata, to_metadata
+from neurcodec.files.span import Span
 from neurcodec.media import Chapter
-from neurcodec.pipeline.chapters import from_metadata, to_metadata
-from neurcodec.pipeline.span import Span
 
 MILLI = Fraction(1, 1000)
 

@@ -11,9 +11,9 @@ from container_samples import HEADER, MODEL, gop
 
 from neurcodec.container import Gop, Limits, Writer
 from neurcodec.errors import LimitError, ModelError
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.inspection import describe, open_source, verify_file
-from neurcodec.pipeline.options import DecodeOptions
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.inspection import describe, open_source, verify_file
+from neurcodec.jobs.options import DecodeOptions
 
 
 @pytest.fixture

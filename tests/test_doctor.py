@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 from conftest import ENVIRONMENT
 
+from neurcodec.cli import _checks as doctor
 from neurcodec.cli.doctor import command
 from neurcodec.entropy import selftest
-from neurcodec.pipeline import doctor, models
-from neurcodec.pipeline.models import Model
+from neurcodec.files import models
+from neurcodec.files.models import Model
 
 
 def wrong(checks: list[doctor.Check]) -> dict[str, str]:

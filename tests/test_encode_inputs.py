@@ -18,9 +18,9 @@ from test_media_faults import damage_packets, png, raw
 
 from neurcodec.container import Gop, Reader
 from neurcodec.errors import InputError, LimitError, NcodecError
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.inspection import verify_file
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.inspection import verify_file
+from neurcodec.jobs.options import EncodeOptions
 
 TABLE = (Path(__file__).parent.parent / "docs" / "reliability.md").read_text(encoding="utf-8")
 

@@ -14,17 +14,17 @@ import torch
 from conftest import ENVIRONMENT, scene, write_clip
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
+from neurcodec.codec.device import choose
+from neurcodec.codec.native import load_network
 from neurcodec.container import FrameType, Profile
 from neurcodec.errors import DeviceError
+from neurcodec.files import models
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import noise_on, restore
-from neurcodec.pipeline import models
-from neurcodec.pipeline.device import choose
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.inspection import verify_file
-from neurcodec.pipeline.native import load_network
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.video import Video
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.inspection import verify_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
+from neurcodec.jobs.video import Video
 
 ROOT = Path(__file__).parent.parent
 TOLERANCE = 1.0  # bitstream_spec.md, section 8.4

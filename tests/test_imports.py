@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurcodec"
-BELOW_PIPELINE = {"errors", "container", "entropy", "coarse", "generator", "media"}
-BELOW_CLI = BELOW_PIPELINE | {"pipeline", "training", "evaluation"}
+BELOW_CODEC = {"errors", "container", "entropy", "coarse", "generator", "media", "analysis"}
+BELOW_JOBS = BELOW_CODEC | {"codec", "files"}
+BELOW_CLI = BELOW_JOBS | {"jobs", "training", "evaluation"}
 MAY_IMPORT = {
     "errors": set[str](),
     "container": {"errors"},
@@ -20,7 +21,10 @@ MAY_IMPORT = {
     "media": {"errors", "container"},
     "coarse": {"errors", "container", "entropy"},
     "generator": {"errors", "container", "entropy", "coarse"},
-    "pipeline": BELOW_PIPELINE,
+    "analysis": {"errors", "container", "entropy", "media"},
+    "files": {"errors", "container", "media"},
+    "codec": BELOW_CODEC | {"files", "jobs"},
+    "jobs": BELOW_JOBS,
     "training": BELOW_CLI,
     "evaluation": BELOW_CLI,
     "cli": BELOW_CLI,
@@ -31,7 +35,8 @@ FOREIGN = {
     "container": {"torch", "numpy", "cv2", "av", "diffusers", "constriction"},
     "entropy": {"torch", "cv2", "av", "diffusers"},
     "media": {"torch", "diffusers"},
-    "pipeline": {"compressai"},
+    "analysis": {"torch", "diffusers"},
+    "files": {"torch", "numpy", "cv2", "diffusers"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -15,21 +15,22 @@ import spec_side
 from conftest import Run, scene, write_clip
 
 from neurcodec import container
+from neurcodec.analysis.laplacian import cell_levels, detail, fitted
+from neurcodec.codec import latents
+from neurcodec.codec.profiles import codec
+from neurcodec.codec.strength import best_share, fitting_strength
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.schema import pack_uvar
 from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.errors import DamageError
+from neurcodec.files import models
+from neurcodec.files.span import Span
 from neurcodec.generator.restore import GROUP
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.inspection import verify_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 from neurcodec.media import VideoReader
-from neurcodec.pipeline import latents, models
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.inspection import verify_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.profiles import codec
-from neurcodec.pipeline.span import Span
-from neurcodec.pipeline.strength import best_share, fitting_strength
-from neurcodec.pipeline.texture import cell_levels, detail, fitted
 
 SIZE = (80, 64)
 CELLS = (2, 3)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from neurcodec.analysis import chunking, interval
+from neurcodec.analysis.scenes import is_cut, thumbnail
 from neurcodec.media.types import Frame
-from neurcodec.pipeline import chunking, interval
-from neurcodec.pipeline.scenes import is_cut, thumbnail
 
 Picture = npt.NDArray[np.uint8]
 MILLI = Fraction(1, 1000)

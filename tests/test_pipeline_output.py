@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurcodec.errors import OutputError
-from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target
+from neurcodec.files.output import atomic_file, atomic_pictures, check_target
 
 
 def test_file_appears_only_when_whole(tmp_path: Path) -> None:

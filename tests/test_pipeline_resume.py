@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from conftest import scene, write_clip
 
+from neurcodec.codec.native import NativeCodec
 from neurcodec.container import Reader
 from neurcodec.errors import InputError, OutputError
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import EncodeOptions, Progress
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.options import EncodeOptions, Progress
 
 
 @pytest.fixture(scope="module")

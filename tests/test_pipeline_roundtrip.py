@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from conftest import ENVIRONMENT, scene, write_clip
 
+from neurcodec.codec import device
 from neurcodec.container import Gop, Reader
 from neurcodec.errors import DamageError, DeviceError, ModelError
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.inspection import verify_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions, Progress
 from neurcodec.media import VideoReader
-from neurcodec.pipeline import device
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.inspection import verify_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
 
 
 def there_and_back(source: Path, model: Path, suffix: str = ".mkv", **options: object) -> Path:
@@ -224,7 +224,7 @@ def test_devices() -> None:
 
 def test_verify_needs_no_torch(coded: Path, tiny_model: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from neurcodec.pipeline.inspection import verify_file\n"
+        "import sys; from pathlib import Path; from neurcodec.jobs.inspection import verify_file\n"
         f"print(verify_file(Path({str(coded)!r}), model={str(tiny_model)!r}).latents)\n"
         "print(*sys.modules)"
     )
@@ -237,10 +237,10 @@ def test_verify_needs_no_torch(coded: Path, tiny_model: Path) -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from neurcodec.pipeline import device
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
+from neurcodec.codec import device
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 source, model, job = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 coded = source.with_suffix(".nvc")
 if job == "encode":

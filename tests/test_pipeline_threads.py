@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from neurcodec.pipeline.threads import Sink, prefetch
+from neurcodec.jobs.threads import Sink, prefetch
 
 
 def failing(count: int) -> Iterator[int]:

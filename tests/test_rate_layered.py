@@ -15,8 +15,8 @@ from conftest import Picture, Run, scene, write_clip
 from neurcodec.container import BaseLayer, Gop
 from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
-from neurcodec.pipeline import rate
-from neurcodec.pipeline.options import EncodeOptions, EncodeReport
+from neurcodec.jobs import rate
+from neurcodec.jobs.options import EncodeOptions, EncodeReport
 
 FRAMES = 125
 

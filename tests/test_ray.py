@@ -18,8 +18,8 @@ from conftest import ENVIRONMENT, Run, scene, write_clip
 import neurcodec
 from neurcodec.container import ModelInfo
 from neurcodec.errors import DependencyError, DeviceError, ModelError, NcodecError
-from neurcodec.pipeline import distributed
-from neurcodec.pipeline.options import Cluster, EncodeOptions
+from neurcodec.jobs import distributed
+from neurcodec.jobs.options import Cluster, EncodeOptions
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 

@@ -19,7 +19,10 @@ from conftest import Run, scene, write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurcodec.analysis.edges import edges
+from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.codec import side
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
@@ -27,13 +30,10 @@ from neurcodec.entropy.hints import Hints
 from neurcodec.errors import DamageError, InputError, OutputError
 from neurcodec.generator.condition import spread_texture
 from neurcodec.generator.restore import spread
-from neurcodec.pipeline import side
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.edges import edges
-from neurcodec.pipeline.encoder import encode_file
-from neurcodec.pipeline.inspection import describe, verify_file
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
-from neurcodec.pipeline.texture import cell_levels, detail, fitted, texture_index, texture_map
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.encode import encode_file
+from neurcodec.jobs.inspection import describe, verify_file
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 

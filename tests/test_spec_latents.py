@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from neurcodec.codec import latents, side
 from neurcodec.container import FrameType, Gop, Header, Reader, Substream
 from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.errors import DamageError, ModelError
-from neurcodec.pipeline import latents, side
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors"

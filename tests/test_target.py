@@ -19,7 +19,7 @@ from neurcodec.errors import InputError, ModelError, TargetError
 from neurcodec.evaluation import scoring
 from neurcodec.evaluation.lpips import CHANNELS, FEATURES_FILE, HEADS_FILE, squeezenet_features
 from neurcodec.evaluation.target import MetricTarget, search, take_samples
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.jobs.options import EncodeOptions
 
 CURVES: list[Callable[[float], float]] = [
     lambda q: q - 20.5,
@@ -107,7 +107,8 @@ def test_lpips_with_its_weights(pictures: Path, tiny_model: Path, tmp_path: Path
 
 def codec(model: Path):  # type: ignore[no-untyped-def]
     """The layered codec of a model."""
-    from neurcodec.pipeline import models, profiles
+    from neurcodec.codec import profiles
+    from neurcodec.files import models
 
     return profiles.codec(Profile.LAYERED, models.find(str(model)), "cpu", 1, True)
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from neurcodec.analysis.laplacian import cell_levels, detail
 from neurcodec.container.records import ColorRange
 from neurcodec.errors import InputError
 from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
 from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
-from neurcodec.pipeline.texture import cell_levels, detail
 from neurcodec.training import stages
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.losses import LUMA, changes, shifted, spectral, subsampled

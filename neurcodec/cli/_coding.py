@@ -15,7 +15,7 @@ from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.container import Profile
 from neurcodec.evaluation.target import MetricTarget
-from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, Cluster, DecodeOptions, EncodeOptions
+from neurcodec.jobs.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, Cluster, DecodeOptions, EncodeOptions
 
 _ENCODE = (
     click.option(

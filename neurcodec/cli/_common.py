@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from neurcodec.cli._text import plain
-from neurcodec.pipeline.options import Progress
+from neurcodec.jobs.options import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

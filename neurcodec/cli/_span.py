@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import click
 
-from neurcodec.pipeline.span import Span
+from neurcodec.files.span import Span
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 _FRAMES = re.compile(r"(\d*):(\d*)")

@@ -83,7 +83,7 @@ def decode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, 
 
 
 def _run(inputs: tuple[str, ...], folder: Path, suffix: str, workers: int, as_json: bool, options: Any) -> int:
-    from neurcodec.pipeline import batch
+    from neurcodec.jobs import batch
 
     if options.threads is None and workers > 1:
         options = replace(options, threads=max(1, (os.cpu_count() or 1) // workers))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurcodec.errors import DependencyError
-from neurcodec.pipeline.options import DEFAULT_MODEL, MAX_QUALITY
+from neurcodec.jobs.options import DEFAULT_MODEL, MAX_QUALITY
 
 if TYPE_CHECKING:
     from neurcodec.evaluation.codecs import Codec
@@ -154,7 +154,7 @@ def _ours(qualities: tuple[int, ...], profile: str, model: str) -> list[Codec]:
     if not qualities:
         return []
     from neurcodec.evaluation.codecs import Neurcodec, code_hash
-    from neurcodec.pipeline.models import find
+    from neurcodec.files.models import find
 
     info = find(model).info
     weights = f"{info.name} {info.entropy_hash.hex()[:16]} {info.weights_hash.hex()[:16]}"

@@ -8,8 +8,8 @@ import click
 
 from neurcodec.cli import _common
 from neurcodec.errors import DependencyError
-from neurcodec.pipeline.options import DecodeOptions
-from neurcodec.pipeline.output import atomic_file, check_target
+from neurcodec.files.output import atomic_file, check_target
+from neurcodec.jobs.options import DecodeOptions
 
 
 @click.command(name="compare")

@@ -40,7 +40,7 @@ def command(source: Path, target: Path, container: str | None, quiet: bool, verb
     starts at time 0 in OUT; only the chunks that hold it are decoded. "-" is standard input or output, so
     `ncodec decode FILE - | mpv -` plays FILE.
     """
-    from neurcodec.pipeline.decoder import decode_file
+    from neurcodec.jobs.decode import decode_file
 
     options = _coding.decode_options(choices, "mkv" if container == "matroska" else container)
     _common.set_up_logging(quiet, verbose)

@@ -17,7 +17,7 @@ def command(as_json: bool) -> int:
 
     One line for each, with one of advice under what is wrong. The exit code is 1 if anything is.
     """
-    from neurcodec.pipeline.doctor import examine
+    from neurcodec.cli._checks import examine
 
     checks = []
     for check in examine():

@@ -11,7 +11,7 @@ import click
 from neurcodec.cli import _coding, _common
 from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.cli._text import plain
-from neurcodec.pipeline.pipes import STANDARD
+from neurcodec.files.pipes import STANDARD
 
 _EXAMPLES = examples(
     "ncodec encode in.mp4 out.nvc -q 24              # a given quality",
@@ -34,7 +34,7 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
     For a target size or rate the video is read several times, and every chunk gets the quality that its content needs.
     For a target of a metric one quality is searched on samples of the chunks; see docs/targets.md.
     """
-    from neurcodec.pipeline.encoder import encode_file
+    from neurcodec.jobs.encode import encode_file
 
     options = _coding.encode_options(choices)
     if options.resume and STANDARD in (source, target):

@@ -22,7 +22,7 @@ def command(file: Path, as_json: bool, no_limits: bool) -> None:
     Frames are I, P and S (motion only); in a layered file those of its base, and filled ones, and latents_P
     are the bytes of its detail.
     """
-    from neurcodec.pipeline.inspection import describe
+    from neurcodec.jobs.inspection import describe
 
     facts = describe(file, not no_limits)
     if as_json:

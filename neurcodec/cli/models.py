@@ -13,7 +13,7 @@ def command() -> None:
 @command.command(name="list")
 def list_() -> None:
     """One line per model: name, size, hashes of the pixel plane's weights and of the bit plane's integers."""
-    from neurcodec.pipeline import models
+    from neurcodec.files import models
 
     for model in models.available():
         size = sum(path.stat().st_size for path in (model.entropy_path, *model.weight_paths))
@@ -24,7 +24,7 @@ def list_() -> None:
 @click.argument("name", required=False)
 def path(name: str | None) -> None:
     """The folder of model NAME, or without it the folders in which models are looked for."""
-    from neurcodec.pipeline import models
+    from neurcodec.files import models
 
     folders = [models.find(name).folder] if name else models.model_folders()
     for folder in folders:
@@ -35,8 +35,8 @@ def path(name: str | None) -> None:
 @click.argument("name", metavar="NAME|DIR", default="default")
 def verify(name: str) -> None:
     """Load every network of a model and check that its parts are whole and fit together."""
-    from neurcodec.pipeline import models
-    from neurcodec.pipeline.native import NativeCodec
+    from neurcodec.codec.native import NativeCodec
+    from neurcodec.files import models
 
     model = models.find(name)
     NativeCodec(model, "cpu", diffusion=True)

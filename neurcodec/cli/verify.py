@@ -20,8 +20,8 @@ def command(file: Path, quick: bool, model: str | None, no_limits: bool, quiet: 
 
     FILE may be "-" for standard input. The exit code is 0 when it is whole; see `ncodec --help` for the others.
     """
-    from neurcodec.pipeline.inspection import verify_file
-    from neurcodec.pipeline.pipes import name
+    from neurcodec.files.pipes import name
+    from neurcodec.jobs.inspection import verify_file
 
     _common.set_up_logging(quiet, verbose=False)
     with _common.Bar("verify", quiet) as bar:

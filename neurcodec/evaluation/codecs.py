@@ -12,7 +12,7 @@ from typing import Protocol
 from neurcodec.evaluation.cache import hash_files
 from neurcodec.evaluation.clips import Clip
 from neurcodec.evaluation.processes import Cost, run_process
-from neurcodec.pipeline.options import MAX_QUALITY
+from neurcodec.jobs.options import MAX_QUALITY
 
 GOP_SECONDS = 5
 """Longest distance of key frames on both sides; all groups of pictures are closed."""
@@ -65,7 +65,7 @@ class Codec(Protocol):
 def code_hash() -> str:
     """Hash of this package's source that can change a coded file or a decoded picture, 16 hexadecimal digits."""
     package = Path(__file__).resolve().parent.parent
-    parts = ("container", "entropy", "media", "coarse", "generator", "pipeline")
+    parts = ("container", "entropy", "media", "coarse", "generator", "analysis", "codec", "files", "jobs")
     return hash_files(package, tuple(f"{part}/**/*.py" for part in parts))
 
 

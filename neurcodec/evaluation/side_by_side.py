@@ -19,10 +19,10 @@ from neurcodec.evaluation import clips, page
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.metrics import METRICS, Networks
 from neurcodec.evaluation.scoring import ClipScorer
+from neurcodec.jobs.decode import decode_file
+from neurcodec.jobs.options import DecodeOptions
 from neurcodec.media.types import Frame, VideoInfo
 from neurcodec.media.writer import VideoWriter
-from neurcodec.pipeline.decoder import decode_file
-from neurcodec.pipeline.options import DecodeOptions
 
 LABEL_HEIGHT = 24
 STILLS = (".png", ".jpg", ".jpeg")

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurcodec.errors import DependencyError, InputError, TargetError
-from neurcodec.pipeline.options import MAX_QUALITY, EncodeOptions, Found
+from neurcodec.jobs.options import MAX_QUALITY, EncodeOptions, Found
 
 if TYPE_CHECKING:
+    from neurcodec.codec.native import NativeCodec
     from neurcodec.container import Header
     from neurcodec.evaluation.clips import Frames
-    from neurcodec.pipeline.native import NativeCodec
 
 logger = logging.getLogger(__name__)
 
@@ -125,10 +125,11 @@ def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], in
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     import numpy as np
 
+    from neurcodec.analysis import interval
+    from neurcodec.analysis.chunking import split
+    from neurcodec.files import pipes
+    from neurcodec.jobs.encode import header
     from neurcodec.media import Frame, VideoReader
-    from neurcodec.pipeline import interval, pipes
-    from neurcodec.pipeline.chunking import split
-    from neurcodec.pipeline.encoder import header
 
     if source == pipes.STANDARD:
         raise InputError("a metric target needs a file: the video is read more than once")
@@ -192,7 +193,7 @@ def _measure(compare: Compare, samples: list[Sample], quality: int, codec: Nativ
     """The weighted mean of the metric over all samples, coded and restored at a quality."""
     import numpy as np
 
-    from neurcodec.pipeline import latents
+    from neurcodec.codec import latents
 
     total = 0.0
     for sample in samples:

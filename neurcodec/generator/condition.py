@@ -28,7 +28,7 @@ class Condition(NamedTuple):
     kind: int64 (N,), values of `FrameKind`. quality: float32 (N,), 0..63 (for a base frame 63 - CRF).
     scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. text: of every group, int64
     (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. texture: float32
-    (N,), 1..63 as of `pipeline.texture`, 0 where it is not known; texture_map: float32 (N, 1, H/8, W/8) as of
+    (N,), 1..63 as of `analysis.laplacian`, 0 where it is not known; texture_map: float32 (N, 1, H/8, W/8) as of
     `spread_texture`. None where no group has one.
     """
 

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurcodec.analysis.edges import edges
 from neurcodec.entropy.sketch import CELL
 from neurcodec.errors import InputError
 from neurcodec.generator.condition import fill_sketch
-from neurcodec.pipeline.edges import edges
 from neurcodec.training.pairs import clip_name
 
 SKETCH_AGES = 48

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurcodec.analysis.laplacian import detail, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.codec.layered import base_frames, measured_gap, restored
 from neurcodec.entropy.hints import Hints
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP
-from neurcodec.pipeline.layered import base_frames, measured_gap, restored
-from neurcodec.pipeline.texture import detail, texture_index, texture_map
 from neurcodec.training.losses import Jury
 from neurcodec.training.pairs import CRFS, read_index
 from neurcodec.training.sampler import to_tensor

@@ -22,8 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from neurcodec.codec.layered import base_size, smaller
 from neurcodec.media.av1 import MIN_SIDE, TUNING, decode_gop, encode_gop
-from neurcodec.pipeline.layered import base_size, smaller
 from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source
 
 CRFS = {1: (28, 63), 2: (54, 66), 3: (58, 68), 4: (60, 70)}

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurcodec.analysis.laplacian import cell_levels, detail, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame
+from neurcodec.codec.layered import measured_gap
 from neurcodec.container import FrameType
 from neurcodec.entropy.hints import Hints
 from neurcodec.generator.condition import Condition, FrameKind
 from neurcodec.generator.restore import GROUP, spread
 from neurcodec.generator.text import tokenize
-from neurcodec.pipeline.layered import measured_gap
-from neurcodec.pipeline.texture import cell_levels, detail, texture_index, texture_map
 from neurcodec.training.captions import SideStreams
 from neurcodec.training.pairs import read_index
 

@@ -20,10 +20,10 @@ import torch
 from torch import nn
 
 from neurcodec.coarse.model import CoarseCodec
+from neurcodec.codec.device import choose
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
 from neurcodec.generator.model import Generator
-from neurcodec.pipeline.device import choose
 from neurcodec.training import captions, coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from neurcodec.container import Profile
 from neurcodec.errors import InputError
-from neurcodec.pipeline.span import Span
+from neurcodec.files.span import Span
 
 if TYPE_CHECKING:
-    from neurcodec.pipeline.native import NativeCodec
+    from neurcodec.codec.native import NativeCodec
 
 DEFAULT_MODEL = "default"
 MAX_QUALITY = 63

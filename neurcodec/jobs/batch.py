@@ -23,8 +23,8 @@ from typing import Any
 
 from neurcodec.container import check
 from neurcodec.errors import INTERRUPTED, InputError, NcodecError, OutputError, PartialError
-from neurcodec.pipeline import distributed
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, Progress
+from neurcodec.jobs import distributed
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions, Progress
 
 Event = dict[str, Any]
 Options = EncodeOptions | DecodeOptions
@@ -244,14 +244,14 @@ def _code(job: Job) -> Event:
     options = replace(job.options, overwrite=True)
     facts: Event = {}
     if isinstance(options, EncodeOptions):
-        from neurcodec.pipeline.encoder import encode_file
+        from neurcodec.jobs.encode import encode_file
 
         encoded = encode_file(job.source, job.target, options, progress)
         facts = {"frames": encoded.frames, "chunks": encoded.chunks, "kbps": round(encoded.kbps, 3)}
         if encoded.found is not None:
             facts |= {"quality": encoded.found.quality, encoded.found.metric: round(encoded.found.value, 5)}
     else:
-        from neurcodec.pipeline.decoder import decode_file
+        from neurcodec.jobs.decode import decode_file
 
         decoded = decode_file(job.source, job.target, options, progress)
         facts = {"frames": decoded.frames, "chunks": decoded.chunks}

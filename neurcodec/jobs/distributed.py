@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from neurcodec.container import Gop, ModelInfo
 from neurcodec.errors import DependencyError, DeviceError, ModelError, NcodecError
-from neurcodec.pipeline import models
-from neurcodec.pipeline.models import Model
-from neurcodec.pipeline.options import Cluster, EncodeOptions, fitting
+from neurcodec.files import models
+from neurcodec.files.models import Model
+from neurcodec.jobs.options import Cluster, EncodeOptions, fitting
 
 _connecting = Lock()  # threads may start at once
 
@@ -76,7 +76,7 @@ def code_chunk(
     interval: int,
 ) -> Gop:
     """On a worker: code a chunk with its networks, which are loaded once per process."""
-    from neurcodec.pipeline import profiles
+    from neurcodec.codec import profiles
 
     model = models.find(options.model)
     if model.info != wanted:

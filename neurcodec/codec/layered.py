@@ -16,8 +16,15 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame, to_device, to_rgb
 from neurcodec.coarse.warp import BLOCK
+from neurcodec.codec import side
+from neurcodec.codec.device import reported
+from neurcodec.codec.filling import code, rebuild
+from neurcodec.codec.latents import grid
+from neurcodec.codec.native import NativeCodec
+from neurcodec.codec.strength import fitting_strength
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
 from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
@@ -26,15 +33,8 @@ from neurcodec.entropy.texture import NO_GAP
 from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
+from neurcodec.jobs.options import MAX_QUALITY, PRESETS
 from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
-from neurcodec.pipeline import side
-from neurcodec.pipeline.device import reported
-from neurcodec.pipeline.filling import code, rebuild
-from neurcodec.pipeline.latents import grid
-from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import MAX_QUALITY, PRESETS
-from neurcodec.pipeline.strength import fitting_strength
-from neurcodec.pipeline.texture import cell_levels, detail, fitted, texture_index, texture_map
 
 Frames = npt.NDArray[np.uint8]
 

@@ -18,13 +18,13 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from neurcodec.codec import side
+from neurcodec.codec.native import NativeCodec
 from neurcodec.container import Gop, Substream
 from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
+from neurcodec.jobs.options import MAX_QUALITY, EncodeOptions, EncodeReport
 from neurcodec.media import Frame
-from neurcodec.pipeline import side
-from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import MAX_QUALITY, EncodeOptions, EncodeReport
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurcodec.errors import OutputError
-from neurcodec.pipeline.pipes import STANDARD, check_output
+from neurcodec.files.pipes import STANDARD, check_output
 
 _NUMBER = re.compile(r"%0?\d*d")
 

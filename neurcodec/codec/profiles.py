@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from neurcodec.codec.layered import LayeredCodec
+from neurcodec.codec.native import NativeCodec
 from neurcodec.container import Profile
-from neurcodec.pipeline.layered import LayeredCodec
-from neurcodec.pipeline.models import Model
-from neurcodec.pipeline.native import NativeCodec
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions
+from neurcodec.files.models import Model
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 
 
 def codec(

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from neurcodec.pipeline import latents, models, pipes
-from neurcodec.pipeline.decoder import pictures, video_info
-from neurcodec.pipeline.inspection import open_source
-from neurcodec.pipeline.options import DecodeOptions
-from neurcodec.pipeline.span import Part, Span, count, select
+from neurcodec.codec import latents
+from neurcodec.files import models, pipes
+from neurcodec.files.span import Part, Span, count, select
+from neurcodec.jobs.decode import pictures, video_info
+from neurcodec.jobs.inspection import open_source
+from neurcodec.jobs.options import DecodeOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +44,7 @@ class Video:
         try:
             self._reader = self._stack.enter_context(open_source(path, options.salvage, options.limits))
             model = models.for_file(self._reader.model, options.model, pixels=True)
-            from neurcodec.pipeline import profiles
+            from neurcodec.codec import profiles
 
             self._codec = profiles.decoding(self._reader.header.profile, model, options)
         except BaseException:

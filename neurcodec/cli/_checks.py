@@ -138,7 +138,7 @@ def _models() -> Iterator[Check]:
     except ImportError as error:
         yield Check("models", f"cannot be read ({error})", "mend the packages named above")
         return
-    from neurcodec.pipeline import models
+    from neurcodec.files import models
 
     found = models.available()
     if not found:

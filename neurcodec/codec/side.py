@@ -10,7 +10,7 @@ from neurcodec.container.caption import pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
 from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.errors import DamageError
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.jobs.options import EncodeOptions
 
 MAX_TEXTURE = 63
 STREAMS = (
@@ -25,8 +25,8 @@ STREAMS = (
 
 def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:
     """The side streams of a chunk's frames, uint8 (T, H, W, 3): its texture, and what a file's options want."""
-    from neurcodec.pipeline.edges import edges
-    from neurcodec.pipeline.texture import (  # OpenCV is for encoding only
+    from neurcodec.analysis.edges import edges
+    from neurcodec.analysis.laplacian import (  # OpenCV is for encoding only
         cell_levels,
         detail,
         texture_index,

@@ -10,8 +10,8 @@ from typing import Any
 
 from neurcodec import container
 from neurcodec.container import Gop, Limits, Reader
-from neurcodec.pipeline import pipes
-from neurcodec.pipeline.options import Progress, ProgressCallback, ignore_progress
+from neurcodec.files import pipes
+from neurcodec.jobs.options import Progress, ProgressCallback, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def _limits(on: bool) -> Limits:
 
 
 def _verify_latents(path: Path, choice: str | None, frames: int, progress: ProgressCallback, limits: bool) -> None:
+    from neurcodec.codec import latents
     from neurcodec.entropy.model import EntropyModel
-    from neurcodec.pipeline import latents, models
+    from neurcodec.files import models
 
     done, read, seconds = 0, 0, 0.0
     with path.open("rb") as file, Reader(file, _limits(limits)) as reader:

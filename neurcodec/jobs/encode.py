@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from neurcodec.analysis import interval
+from neurcodec.analysis.chunking import split
 from neurcodec.container import Gop, Header, Packet, Writer
 from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
+from neurcodec.files import chapters, models, pipes
+from neurcodec.files.output import atomic_file, check_target
+from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, fitting, ignore_progress
+from neurcodec.jobs.resume import Partial
+from neurcodec.jobs.threads import prefetch
 from neurcodec.media import Frame, VideoInfo, VideoReader
-from neurcodec.pipeline import chapters, interval, models, pipes
-from neurcodec.pipeline.chunking import split
-from neurcodec.pipeline.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, fitting, ignore_progress
-from neurcodec.pipeline.output import atomic_file, check_target
-from neurcodec.pipeline.resume import Partial
-from neurcodec.pipeline.threads import prefetch
 
 if TYPE_CHECKING:
-    from neurcodec.pipeline.distributed import RemoteCodec
-    from neurcodec.pipeline.native import NativeCodec
-    from neurcodec.pipeline.rate import RateControl
+    from neurcodec.codec.native import NativeCodec
+    from neurcodec.jobs.distributed import RemoteCodec
+    from neurcodec.jobs.rate import RateControl
 
     Coder = NativeCodec | RateControl | RemoteCodec
 
@@ -56,11 +57,11 @@ def encode_file(
         options = replace(options, profile=profile)
         model = models.find(options.model)
         if options.cluster is not None:
-            from neurcodec.pipeline.distributed import RemoteCodec
+            from neurcodec.jobs.distributed import RemoteCodec
 
             remote = RemoteCodec(model, options, options.cluster)
             return _write(reader, target, remote, options, progress)
-        from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
+        from neurcodec.codec import profiles  # torch takes seconds to load: not before the quick checks
 
         native = profiles.encoding(profile, model, options)
         found = None
@@ -91,7 +92,7 @@ def _write(
 
 def _rated(source: Path, codec: NativeCodec, options: EncodeOptions, progress: ProgressCallback) -> RateControl:
     """The chunks of a file that meets the rate target, coded in several runs of the job without output."""
-    from neurcodec.pipeline.rate import RateControl
+    from neurcodec.jobs.rate import RateControl
 
     if source == pipes.STANDARD:
         raise InputError("a rate target needs a file: the video is read more than once")
@@ -122,7 +123,7 @@ class _Job:
         options: EncodeOptions,
         progress: ProgressCallback,
     ) -> None:
-        from neurcodec.pipeline.rate import RateControl
+        from neurcodec.jobs.rate import RateControl
 
         self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
         self.info = reader.info

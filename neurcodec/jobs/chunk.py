@@ -9,13 +9,16 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 
+from neurcodec.analysis import interval
+from neurcodec.analysis.chunking import MAX_FRAMES
+from neurcodec.codec import latents, profiles
 from neurcodec.container import Gop, Limits, Reader, Writer
 from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
+from neurcodec.files import models
+from neurcodec.jobs import encode as encoder
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions, fitting
 from neurcodec.media import VideoInfo
-from neurcodec.pipeline import encoder, interval, latents, models, profiles
-from neurcodec.pipeline.chunking import MAX_FRAMES
-from neurcodec.pipeline.options import DecodeOptions, EncodeOptions, fitting
 
 Frames = npt.NDArray[np.uint8]
 

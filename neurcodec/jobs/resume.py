@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from neurcodec.codec import side
 from neurcodec.container import Gop, Limits, Reader, Substream
 from neurcodec.container.chunks import Source, read_chunk, read_preamble
 from neurcodec.errors import DamageError, FormatError, LimitError, OutputError
+from neurcodec.jobs.options import EncodeOptions
 from neurcodec.media import Frame
-from neurcodec.pipeline import side
-from neurcodec.pipeline.options import EncodeOptions
 
 _ERRORS = (FormatError, DamageError, LimitError)
 SAME = (Substream.CAPTION, Substream.SKETCH, Substream.TEXTURE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from neurcodec.codec import side
 from neurcodec.container import Gop, Header, Profile, Substream
 from neurcodec.entropy import bitplane, layered, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
-from neurcodec.pipeline import side
 
 BASES = {Substream.BASE, Substream.PACKETS}
 BLOCK = 16

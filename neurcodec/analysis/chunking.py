@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import ceil
 
+from neurcodec.analysis.scenes import LOOKAHEAD, Thumbnail, is_cut, thumbnail
 from neurcodec.media.types import Frame
-from neurcodec.pipeline.scenes import LOOKAHEAD, Thumbnail, is_cut, thumbnail
 
 MAX_FRAMES = 255
 """Frames of a chunk (the container's limit)."""

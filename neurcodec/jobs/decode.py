@@ -10,19 +10,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from neurcodec.codec import latents
 from neurcodec.container import Header, Packet, Reader
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.errors import DamageError
+from neurcodec.files import chapters, models, pipes
+from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
+from neurcodec.files.span import Part, count, select
+from neurcodec.jobs.inspection import open_source
+from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
+from neurcodec.jobs.threads import Sink, prefetch
 from neurcodec.media import Frame, VideoInfo, VideoWriter
-from neurcodec.pipeline import chapters, latents, models, pipes
-from neurcodec.pipeline.inspection import open_source
-from neurcodec.pipeline.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
-from neurcodec.pipeline.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
-from neurcodec.pipeline.span import Part, count, select
-from neurcodec.pipeline.threads import Sink, prefetch
 
 if TYPE_CHECKING:
-    from neurcodec.pipeline.native import NativeCodec
+    from neurcodec.codec.native import NativeCodec
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def decode_file(
         model = models.for_file(reader.model, options.model, pixels=True)
         if model.weights_hash != reader.model.weights_hash:
             logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
-        from neurcodec.pipeline import profiles  # torch takes seconds to load: not before the quick checks
+        from neurcodec.codec import profiles  # torch takes seconds to load: not before the quick checks
 
         codec = profiles.decoding(reader.header.profile, model, options)
         job = _Job(reader, codec, options, progress)

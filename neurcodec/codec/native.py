@@ -14,17 +14,17 @@ from torch import nn
 
 from neurcodec.coarse.codec import decode_chunk, encode_chunk, to_rgb
 from neurcodec.coarse.model import CoarseCodec
+from neurcodec.codec import side
+from neurcodec.codec.device import choose, limit_threads, reported
 from neurcodec.container import Gop, Header
 from neurcodec.entropy import bitplane
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import ModelError
+from neurcodec.files.models import Model
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
-from neurcodec.pipeline import side
-from neurcodec.pipeline.device import choose, limit_threads, reported
-from neurcodec.pipeline.models import Model
-from neurcodec.pipeline.options import EncodeOptions
+from neurcodec.jobs.options import EncodeOptions
 
 Network = TypeVar("Network", bound=ModelMixin)
 

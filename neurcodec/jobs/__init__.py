@@ -1,0 +1,1 @@
+"""Work on whole files: encode, decode, verify, many files, rates, clusters, and going on after a stop."""

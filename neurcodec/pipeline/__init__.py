@@ -1,1 +1,0 @@
-"""Files: chunks, threads, models, atomic output; encoding, decoding and verifying (docs/architecture.md)."""
