@@ -104,12 +104,9 @@ def prepare(decoding: bool) -> None:
     inspection._limits = lambda on: Limits(chunk_pixels=PIXELS)
     EntropyModel.load = functools.cache(EntropyModel.load)  # type: ignore[method-assign]
     if decoding:
-        from neurcodec.codec import (
-            native,
-            profiles,  # noqa: F401 - loaded once, for all batches
-        )
+        from neurcodec.codec import networks
 
-        native.load_network = functools.cache(native.load_network)
+        networks.load_network = functools.cache(networks.load_network)
 
 
 def verify(path: Path, chance: random.Random, quick: bool = False) -> str:

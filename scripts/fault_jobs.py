@@ -173,9 +173,7 @@ def set_up(folder: Path, chance: random.Random) -> Bench:
     bench.clips["encode"] = write_clip(folder / "clip.mkv", pictures, sound=True)  # larger than FFmpeg's buffers
     for path in [bench.model, *bench.model.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)  # for trials that do not run as root
-    from neurcodec.codec import (
-        profiles,  # noqa: F401 - loaded once, for all trials
-    )
+    from neurcodec.codec import networks  # noqa: F401 - loaded once, for all trials
 
     for verb in ("encode", "decode"):
         bench.whole[verb], bench.seconds[verb] = b"", 0.0

@@ -38,7 +38,7 @@ from flops import GROUP, generator_cost
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from neurcodec.codec import latents  # noqa: E402
+from neurcodec.codec import symbols  # noqa: E402
 from neurcodec.container import FrameType, Profile, Reader  # noqa: E402
 from neurcodec.entropy import selftest  # noqa: E402
 from neurcodec.entropy.model import EntropyModel  # noqa: E402
@@ -112,7 +112,7 @@ def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
         with Reader(io.BytesIO((vectors / "latents" / f"{name}.nvc").read_bytes())) as reader:
             gops = list(reader.gops())
             for gop in gops:
-                latents.decode(model, gop, reader.header)  # raises DamageError when its digest is another
+                symbols.parse(model, gop, reader.header)  # raises DamageError when its digest is another
             good += [gop.latents_digest.hex() for gop in gops] == digests
     yield "vectors' digests", f"{good} of {len(known)}", good == len(known)
     for profile in Profile:
@@ -198,7 +198,7 @@ def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
     """The generator alone on groups of four, and what share of the card's peaks that is."""
     from neurcodec.coarse.codec import CoarseFrame
     from neurcodec.codec.device import choose
-    from neurcodec.codec.native import load_network
+    from neurcodec.codec.networks import load_network
     from neurcodec.entropy.hints import Hints
     from neurcodec.generator.condition import FrameKind
     from neurcodec.generator.model import Generator

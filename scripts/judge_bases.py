@@ -27,7 +27,8 @@ import torch
 
 from neurcodec.analysis.laplacian import detail, texture_index, texture_map
 from neurcodec.coarse.codec import to_rgb
-from neurcodec.codec.layered import base_frames, base_size, measured_gap, restored
+from neurcodec.codec.base import base_size
+from neurcodec.codec.layered import base_frames, measured_gap, restored
 from neurcodec.codec.strength import best_share
 from neurcodec.entropy import packets
 from neurcodec.entropy.hints import Hints

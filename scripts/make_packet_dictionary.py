@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neurcodec.codec.layered import RANGES, encode_base, setting
+from neurcodec.codec.base import RANGES, setting
+from neurcodec.codec.layered import encode_base
 from neurcodec.entropy.packets import Heads, split
 from neurcodec.entropy.rangecoder import Encoder
 from neurcodec.training.pairs import read_frames
@@ -43,9 +44,9 @@ def main() -> None:
     for length, quality in CHUNKS.items():
         base = encode_base(frames[:length], *setting(quality, list(RANGES)))
         heads = Heads(coder, length, heads)
-        for packet in base.packets:
+        for packet in base:
             heads.packet(split(packet))
-        counts.append(len(base.packets))
+        counts.append(len(base))
     text = base64.b64encode(coder.finish()).decode()
     lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(text, 100))
     (ROOT / "neurcodec" / "entropy" / "packet_dictionary.py").write_text(TEXT.format(counts=tuple(counts), lines=lines))

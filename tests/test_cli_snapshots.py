@@ -27,7 +27,6 @@ encode a.mp4 b.nvc --target-size five
 encode a.mp4 b.nvc --target-kbps 0
 encode a.mp4 b.nvc --target-lpips 1.5
 encode a.mp4 b.nvc --target-lpips 0.1 --target-ms-ssim 0.9
-encode a.mp4 b.nvc --target-size 5MB --resume
 encode a.mp4 b.nvc --preset turbo
 encode a.mp4 b.nvc --engine ray --target-size 5MB
 encode a.mp4 b.nvc --threads 0

@@ -15,7 +15,7 @@ from conftest import ENVIRONMENT, scene, write_clip
 
 from neurcodec.coarse.codec import CoarseFrame, to_rgb
 from neurcodec.codec.device import choose
-from neurcodec.codec.native import load_network
+from neurcodec.codec.networks import load_network
 from neurcodec.container import FrameType, Profile
 from neurcodec.errors import DeviceError
 from neurcodec.files import models

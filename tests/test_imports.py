@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "generator": {"errors", "container", "entropy", "coarse"},
     "analysis": {"errors", "container", "entropy", "media"},
     "files": {"errors", "container", "media"},
-    "codec": BELOW_CODEC | {"files", "jobs"},
+    "codec": BELOW_CODEC | {"files"},
     "jobs": BELOW_JOBS,
     "training": BELOW_CLI,
     "evaluation": BELOW_CLI,

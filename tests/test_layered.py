@@ -16,8 +16,8 @@ from conftest import Run, scene, write_clip
 
 from neurcodec import container
 from neurcodec.analysis.laplacian import cell_levels, detail, fitted
-from neurcodec.codec import latents
-from neurcodec.codec.profiles import codec
+from neurcodec.codec import networks
+from neurcodec.codec.layered import LayeredCodec
 from neurcodec.codec.strength import best_share, fitting_strength
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.schema import pack_uvar
@@ -105,13 +105,13 @@ def test_the_base_skips_frames_and_they_are_filled(
 def test_filling_moves_what_moves(encode: Encode, source: Path, tiny_model: Path) -> None:
     """Without its motion a filled frame is further from the source."""
     (gop,) = chunks(encode(backbone_interval=3))
-    loaded = codec(Profile.LAYERED, models.find(str(tiny_model)), "cpu", None)
-    header = container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED)
-    integers = latents.decode(loaded.entropy, gop, header)
-    still = [f if f.motion is None else replace(f, motion=np.zeros_like(f.motion)) for f in integers]
+    codec = LayeredCodec(networks.load(models.find(str(tiny_model)), "cpu", diffusion=False))
+    symbols = codec.parse(gop, container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED))
+    still = [f if f.motion is None else replace(f, motion=np.zeros_like(f.motion)) for f in symbols.latents]
     truth = original(source)
-    sparse = [index for index, frame in enumerate(integers) if frame.type is FrameType.S]
-    with_motion, without = (np.stack(list(loaded.decode(gop, part, header)))[sparse] for part in (integers, still))
+    sparse = [index for index, frame in enumerate(still) if frame.type is FrameType.S]
+    both = symbols, replace(symbols, latents=tuple(still))
+    with_motion, without = (np.stack(list(codec.decode(one)))[sparse] for one in both)
     assert error(with_motion, truth[sparse]) < error(without, truth[sparse])
 
 
@@ -175,10 +175,9 @@ def test_a_strength_shows_a_part_of_the_change(encode: Encode, tiny_model: Path)
     header = container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED)
 
     def decoded(diffusion: bool, streams: dict[Substream, bytes]) -> npt.NDArray[np.int64]:
-        loaded = codec(Profile.LAYERED, models.find(str(tiny_model)), "cpu", None, diffusion)
-        integers = latents.decode(loaded.entropy, gop, header)
+        codec = LayeredCodec(networks.load(models.find(str(tiny_model)), "cpu", diffusion))
         chunk = replace(gop, substreams=gop.substreams | streams)
-        return np.stack(list(loaded.decode(chunk, integers, header))).astype(int)
+        return np.stack(list(codec.decode(codec.parse(chunk, header)))).astype(int)
 
     coarse, whole = decoded(False, {}), decoded(True, {})
     none, half = (decoded(True, {Substream.STRENGTH: bytes([strength])}) for strength in (0, 8))

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from conftest import scene, write_clip
 
+from neurcodec.codec.layered import LayeredCodec
 from neurcodec.codec.native import NativeCodec
-from neurcodec.container import Reader
 from neurcodec.errors import InputError, OutputError
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.options import EncodeOptions, Progress
+from neurcodec.jobs.store import SIGNATURE
 
 
 @pytest.fixture(scope="module")
@@ -24,50 +25,60 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve frames that AV1 can code: three chunks."""
+    return write_clip(tmp_path_factory.mktemp("resume") / "larger.mkv", scene(12, (80, 64)))
+
+
+@pytest.fixture(scope="module")
 def options(tiny_model: Path) -> EncodeOptions:
     return EncodeOptions(model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1, resume=True)
 
 
 @pytest.fixture(scope="module")
 def whole(short: Path, options: EncodeOptions) -> bytes:
-    target = short.with_name("whole.nvc")
-    encode_file(short, target, EncodeOptions(**{**vars(options), "resume": False}))
+    return plain(short, short.with_name("whole.nvc"), options)
+
+
+def plain(source: Path, target: Path, options: EncodeOptions) -> bytes:
+    """What a job writes that nothing interrupts."""
+    encode_file(source, target, replace(options, resume=False))
     return target.read_bytes()
+
+
+def interrupt(source: Path, target: Path, options: EncodeOptions, frames: int = 10) -> Path:
+    """Stop a job after some frames; returns what it leaves."""
+
+    def stop(progress: Progress) -> None:
+        if progress.frames >= frames:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_file(source, target, options, stop)
+    part = target.with_name(f"{target.name}.part")
+    assert list(target.parent.iterdir()) == [part]
+    return part
 
 
 @pytest.fixture
 def coded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The frames of every chunk that is really coded."""
     calls: list[int] = []
-    encode = NativeCodec.encode
+    for kind in (NativeCodec, LayeredCodec):
 
-    def counting(self: NativeCodec, rgb: Any, *rest: Any) -> Any:
-        calls.append(len(rgb))
-        return encode(self, rgb, *rest)
+        def counting(self: Any, pictures: Any, *rest: Any, encode: Any = kind.encode) -> Any:
+            calls.append(len(pictures.pts))
+            return encode(self, pictures, *rest)
 
-    monkeypatch.setattr(NativeCodec, "encode", counting)
+        monkeypatch.setattr(kind, "encode", counting)
     return calls
-
-
-def chunk_offsets(path: Path) -> list[int]:
-    with path.open("rb") as file:
-        return [entry.offset for entry in Reader(file).index]
 
 
 def test_an_interrupted_job_goes_on(
     short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path, coded: list[int]
 ) -> None:
     target = tmp_path / "out.nvc"
-
-    def stop(progress: Progress) -> None:
-        if progress.frames >= 10:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        encode_file(short, target, options, stop)
-    part = tmp_path / "out.nvc.part"
-    assert list(tmp_path.iterdir()) == [part]
-    assert whole.startswith(part.read_bytes())
+    interrupt(short, target, options)
     before = sum(coded)
     coded.clear()
     report = encode_file(short, target, options)
@@ -78,63 +89,92 @@ def test_an_interrupted_job_goes_on(
     assert 0 < sum(coded) <= 20 - before + 4  # at most the chunk that was being coded is coded again
 
 
-def test_any_part_of_the_file_will_do(short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path) -> None:
-    target, part = tmp_path / "out.nvc", tmp_path / "out.nvc.part"
-    places = [0, 5, 12, 100, len(whole) // 3, len(whole) // 2, len(whole) - 30, len(whole) - 1, len(whole)]
-    for place in places:
-        part.write_bytes(whole[:place])
-        encode_file(short, target, EncodeOptions(**{**vars(options), "overwrite": True}))
+def test_any_part_of_it_will_do(short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path) -> None:
+    target = tmp_path / "out.nvc"
+    part = interrupt(short, target, options, 20)
+    data = part.read_bytes()
+    for place in (0, 5, len(SIGNATURE), len(SIGNATURE) + 9, len(data) // 2, len(data) - 1, len(data)):
+        part.write_bytes(data[:place])
+        encode_file(short, target, replace(options, overwrite=True))
         assert target.read_bytes() == whole, place
         assert not part.exists()
-    part.write_bytes(whole + b"left by something else")
-    encode_file(short, target, EncodeOptions(**{**vars(options), "overwrite": True}))
+    part.write_bytes(data + b"left by something else")
+    encode_file(short, target, replace(options, overwrite=True))
     assert target.read_bytes() == whole
 
 
-def test_damage_in_the_part_costs_what_is_behind_it(
+def test_damage_costs_what_is_behind_it(
     short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path, coded: list[int]
 ) -> None:
-    target, part = tmp_path / "out.nvc", tmp_path / "out.nvc.part"
-    part.write_bytes(whole)
-    third = chunk_offsets(part)[2]
-    part.write_bytes(whole[: third + 20] + bytes([whole[third + 20] ^ 255]) + whole[third + 21 :])
+    target = tmp_path / "out.nvc"
+    part = interrupt(short, target, options, 20)
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 255
+    part.write_bytes(data)
+    coded.clear()
     encode_file(short, target, options)
     assert target.read_bytes() == whole
-    assert sum(coded) == 20 - 8
+    assert 4 <= sum(coded) < 20
 
 
-@pytest.mark.parametrize("change", [{"quality": 3}, {"backbone_interval": 1}, {"gop_seconds": Fraction(1, 5)},
-                                    {"audio": False}])  # fmt: skip
-def test_other_settings_are_refused(
-    short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path, change: dict[str, Any]
+@pytest.mark.parametrize(
+    "change",
+    [{"quality": 3}, {"backbone_interval": 1}, {"gop_seconds": Fraction(1, 5)}, {"audio": False}, {"sketch": True}],
+)
+def test_other_settings_write_what_they_always_write(
+    short: Path, options: EncodeOptions, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    part = tmp_path / "out.nvc.part"
-    part.write_bytes(whole[: len(whole) * 3 // 4])
-    with pytest.raises(OutputError, match=r"out\.nvc\.part: is from another input, model or setting; delete it"):
-        encode_file(short, tmp_path / "out.nvc", EncodeOptions(**{**vars(options), **change}))
-    assert part.read_bytes() == whole[: len(whole) * 3 // 4]
+    wanted = plain(short, tmp_path / "wanted.nvc", replace(options, **change))
+    (tmp_path / "wanted.nvc").unlink()
+    interrupt(short, tmp_path / "out.nvc", options)
+    encode_file(short, tmp_path / "out.nvc", replace(options, **change))
+    assert (tmp_path / "out.nvc").read_bytes() == wanted
 
 
-def test_detail_that_is_not_there_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    clip, target = write_clip(tmp_path / "clip.mkv", scene(8, (80, 64))), tmp_path / "out.nvc"
-    options = EncodeOptions(model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1)
-    encode_file(clip, target, options)
-    target.rename(tmp_path / "out.nvc.part")
-    with pytest.raises(OutputError, match="another input, model or setting"):
-        encode_file(clip, target, replace(options, resume=True, detail=2))
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({}, {"preset": "fast"}), ({"detail": 1}, {"detail": 2}), ({"backbone_interval": 2}, {"backbone_interval": None})],
+)
+def test_settings_of_the_layered_profile_count(
+    larger: Path, options: EncodeOptions, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    wanted = plain(larger, tmp_path / "wanted.nvc", replace(options, **after))
+    (tmp_path / "wanted.nvc").unlink()
+    interrupt(larger, tmp_path / "out.nvc", replace(options, **before), 4)
+    encode_file(larger, tmp_path / "out.nvc", replace(options, **after))
+    assert (tmp_path / "out.nvc").read_bytes() == wanted
 
 
-def test_another_input_is_refused(options: EncodeOptions, whole: bytes, tmp_path: Path) -> None:
-    other = write_clip(tmp_path / "other.mp4", scene(20, (48, 48)), sound=True)
-    (tmp_path / "out.nvc.part").write_bytes(whole)
-    with pytest.raises(OutputError, match="another input"):
-        encode_file(other, tmp_path / "out.nvc", options)
+def test_another_input_takes_nothing(
+    short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path, coded: list[int]
+) -> None:
+    other = write_clip(short.with_name("other.mp4"), scene(20, (48, 32), seed=3), sound=True)
+    interrupt(other, tmp_path / "out.nvc", options, 20)
+    coded.clear()
+    encode_file(short, tmp_path / "out.nvc", options)
+    assert (tmp_path / "out.nvc").read_bytes() == whole
+    assert sum(coded) == 20
+
+
+def test_a_job_with_a_rate_target_goes_on(
+    short: Path, options: EncodeOptions, whole: bytes, tmp_path: Path, coded: list[int]
+) -> None:
+    rated = replace(options, target_size=len(whole))
+    wanted = plain(short, tmp_path / "wanted.nvc", rated)
+    (tmp_path / "wanted.nvc").unlink()
+    whole_job = sum(coded)
+    coded.clear()
+    interrupt(short, tmp_path / "out.nvc", rated, 20)
+    coded.clear()
+    encode_file(short, tmp_path / "out.nvc", rated)
+    assert (tmp_path / "out.nvc").read_bytes() == wanted
+    assert sum(coded) < whole_job / 2
 
 
 def test_a_file_of_another_kind_is_left_alone(short: Path, options: EncodeOptions, tmp_path: Path) -> None:
     part = tmp_path / "out.nvc.part"
     part.write_bytes(b"somebody's notes")
-    with pytest.raises(OutputError, match=r"no partial \.nvc file"):
+    with pytest.raises(OutputError, match="holds no chunks of an earlier job; delete or rename it"):
         encode_file(short, tmp_path / "out.nvc", options)
     assert part.read_bytes() == b"somebody's notes"
 

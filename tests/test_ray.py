@@ -16,10 +16,11 @@ import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
 import neurcodec
-from neurcodec.container import ModelInfo
+from neurcodec.container import ModelInfo, Profile
 from neurcodec.errors import DependencyError, DeviceError, ModelError, NcodecError
 from neurcodec.jobs import distributed
 from neurcodec.jobs.options import Cluster, EncodeOptions
+from neurcodec.jobs.workers import Loading
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 
@@ -83,8 +84,6 @@ def test_the_bytes_of_a_local_run(
 
 
 def test_what_can_go_wrong(clip: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = EncodeOptions(model=str(tiny_model), cluster=Cluster())
-
     def encode() -> None:
         neurcodec.encode(clip, tmp_path / "out.nvc", model=str(tiny_model), cluster=Cluster())
 
@@ -101,8 +100,8 @@ def test_what_can_go_wrong(clip: Path, tiny_model: Path, tmp_path: Path, monkeyp
         encode()
     assert list(tmp_path.iterdir()) == []
     other = ModelInfo("x", bytes(16), bytes(16))
-    with pytest.raises(ModelError, match="of a Ray worker is another"):
-        distributed.code_chunk(other, options, None, (0,), 1, 1, 1)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="of a worker is another"):
+        Loading(Profile.NATIVE, str(tiny_model), other).load()
     with pytest.raises(ValueError, match="a target and a cluster"):
         EncodeOptions(cluster=Cluster(), target_size=1000)
 
@@ -125,7 +124,7 @@ def test_batch_on_a_real_cluster_with_a_killed_worker(ncodec: Run, tiny_model: P
         while not workers and time.monotonic() < deadline and process.poll() is None:
             started = [path for path in (tmp_path / "ray").glob(".*.nvc") if path.stat().st_size > 2000]
             tree = psutil.Process(process.pid).children(recursive=True) if started else []
-            workers = [child for child in tree if "ray::code_chunk" in " ".join(child.cmdline())]
+            workers = [child for child in tree if "ray::encode_chunk" in " ".join(child.cmdline())]
             time.sleep(0.05)
         assert workers
         workers[0].kill()

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from neurcodec.analysis.edges import edges
 from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame
-from neurcodec.codec import side
+from neurcodec.codec import conditioning
 from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
 from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
 from neurcodec.entropy.hints import Hints
-from neurcodec.errors import DamageError, InputError, OutputError
+from neurcodec.errors import DamageError, InputError
 from neurcodec.generator.condition import spread_texture
 from neurcodec.generator.restore import spread
 from neurcodec.jobs.decode import decode_file
@@ -235,7 +235,7 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
         added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
         assert added.keys() == {Substream.CAPTION, Substream.SKETCH}
         where = Substream.TEXTURE_GAP if profile is Profile.LAYERED else Substream.TEXTURE_MAP
-        assert without.substreams.keys() & set(side.STREAMS) == {Substream.TEXTURE, where}
+        assert without.substreams.keys() & set(conditioning.STREAMS) == {Substream.TEXTURE, where}
         assert with_both.substreams == {**without.substreams, **added}
         assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
         assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)
@@ -271,17 +271,6 @@ def test_forged_side_streams_are_damage(short: Path, options: EncodeOptions, tmp
     for damaged in (captioned, sketched):
         report = decode_file(damaged, damaged.with_suffix(".mkv"), salvage)
         assert report.frames == 4 and report.lost
-
-
-def test_resume_refuses_other_side_streams(short: Path, options: EncodeOptions, tmp_path: Path) -> None:
-    target = tmp_path / "out.nvc"
-    encode_file(short, target.with_name("out.nvc.part"), options)
-    with pytest.raises(OutputError, match="another input, model or setting"):
-        encode_file(short, target, replace(options, resume=True, caption="something else"))
-    with pytest.raises(OutputError, match="another input, model or setting"):
-        encode_file(short, target, replace(options, resume=True, sketch=False))
-    encode_file(short, target, replace(options, resume=True))
-    assert describe(target)["captions"] == [TEXT]
 
 
 def test_the_command(short: Path, tiny_model: Path, tmp_path: Path, ncodec: Run) -> None:

@@ -74,7 +74,7 @@ def test_the_restored_picture_meets_an_ms_ssim(
     with neurcodec.open(out, model=model) as video:
         restored = np.stack([frame.rgb for frame in video])
     samples, _, _ = take_samples(pictures, EncodeOptions(profile=profile))
-    source = np.concatenate([sample.rgb for sample in samples])
+    source = np.concatenate([sample.pictures.rgb for sample in samples])
     assert scoring.ms_ssim(source, restored) == pytest.approx(report.found.value, abs=2e-4)
     assert report.found.value >= value
 
@@ -107,10 +107,11 @@ def test_lpips_with_its_weights(pictures: Path, tiny_model: Path, tmp_path: Path
 
 def codec(model: Path):  # type: ignore[no-untyped-def]
     """The layered codec of a model."""
-    from neurcodec.codec import profiles
+    from neurcodec.codec import networks
+    from neurcodec.codec.layered import LayeredCodec
     from neurcodec.files import models
 
-    return profiles.codec(Profile.LAYERED, models.find(str(model)), "cpu", 1, True)
+    return LayeredCodec(networks.load(models.find(str(model)), "cpu"))
 
 
 def test_samples_are_spread_over_the_video(tiny_model: Path, tmp_path: Path) -> None:
@@ -118,8 +119,8 @@ def test_samples_are_spread_over_the_video(tiny_model: Path, tmp_path: Path) -> 
     path = write_clip(tmp_path / "long.mkv", frames)
     samples, chunks, header = take_samples(path, EncodeOptions(gop_seconds=EncodeOptions.gop_seconds / 25))
     assert (chunks, header.width) == (len(frames) // 5, 64)
-    assert [sample.pts[0] // 200 for sample in samples] == [0, 8, 16]
-    assert all(len(sample.rgb) == sample.weight == 5 for sample in samples)
+    assert [sample.pictures.pts[0] // 200 for sample in samples] == [0, 8, 16]
+    assert all(len(sample.pictures.rgb) == sample.weight == 5 for sample in samples)
     with pytest.raises(InputError, match="MS-SSIM needs at least 176x176 pixels"):
         MetricTarget("ms-ssim", 0.9).find(path, EncodeOptions(), codec(tiny_model))
     with pytest.raises(InputError, match="read more than once"):

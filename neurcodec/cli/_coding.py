@@ -13,9 +13,10 @@ from neurcodec.cli import _common, _span
 from neurcodec.cli._caption import Caption
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
+from neurcodec.codec.settings import MAX_QUALITY, PRESETS
 from neurcodec.container import Profile
 from neurcodec.evaluation.target import MetricTarget
-from neurcodec.jobs.options import DEFAULT_MODEL, MAX_QUALITY, PRESETS, Cluster, DecodeOptions, EncodeOptions
+from neurcodec.jobs.options import DEFAULT_MODEL, Cluster, DecodeOptions, EncodeOptions
 
 _ENCODE = (
     click.option(
@@ -150,8 +151,6 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     metrics = {name: choices[f"target_{name.replace('-', '_')}"] for name in ("ms-ssim", "lpips")}
     if sum(choice is not None for choice in (quality, size, kbps, *metrics.values())) > 1:
         raise click.UsageError("give only one of --quality and the --target options")
-    if choices["resume"] and (size or kbps):
-        raise click.UsageError("--resume cannot go on with a target size or rate; use --quality")
     target = next((MetricTarget(name, x, choices["weights"]) for name, x in metrics.items() if x is not None), None)
     cluster = Cluster(choices["address"], choices["gpus"]) if choices["engine"] == "ray" else None
     if cluster and (size or kbps or target):
@@ -178,6 +177,7 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
         overwrite=choices["force"],
         threads=choices["threads"],
         cluster=cluster,
+        workers=choices.get("workers"),
     )
 
 
@@ -196,4 +196,5 @@ def decode_options(choices: dict[str, Any], container: str | None = None) -> Dec
         crf=choices["crf"],
         overwrite=choices["force"],
         threads=choices["threads"],
+        workers=choices.get("workers"),
     )

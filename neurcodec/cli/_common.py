@@ -34,6 +34,12 @@ verbose = click.option("-v", "--verbose", is_flag=True, help="Say more: one line
 device = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where the networks run."
 )
+workers = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processes that work on chunks side by side; each holds the model and a few chunks.  [default: 1]",
+)
 threads = click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads.  [default: all cores]")
 no_limits = click.option(
     "--no-limits", is_flag=True, help="Lift the limits on sizes, counts and durations: for files that you trust."

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.errors import DependencyError
-from neurcodec.jobs.options import DEFAULT_MODEL, MAX_QUALITY
+from neurcodec.jobs.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from neurcodec.evaluation.codecs import Codec

@@ -31,6 +31,7 @@ _EXAMPLES = examples(
     help="Of OUT.  [default: as its suffix says; matroska on -]",
 )
 @_coding.decoding
+@_common.workers
 @_common.quiet
 @_common.verbose
 def command(source: Path, target: Path, container: str | None, quiet: bool, verbose: bool, **choices: Any) -> None:

@@ -25,6 +25,7 @@ _EXAMPLES = examples(
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @_coding.encoding
+@_common.workers
 @_common.quiet
 @_common.verbose
 def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: Any) -> None:

@@ -35,9 +35,9 @@ def path(name: str | None) -> None:
 @click.argument("name", metavar="NAME|DIR", default="default")
 def verify(name: str) -> None:
     """Load every network of a model and check that its parts are whole and fit together."""
-    from neurcodec.codec.native import NativeCodec
+    from neurcodec.codec import networks
     from neurcodec.files import models
 
     model = models.find(name)
-    NativeCodec(model, "cpu", diffusion=True)
+    networks.load(model, "cpu")
     click.echo(f"{model.name}: whole; weights {model.weights_hash.hex()}, entropy {model.entropy_hash.hex()}")

@@ -28,12 +28,6 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
-def limit_threads(threads: int | None) -> None:
-    """Let torch use that many CPU threads; None leaves its own choice."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-
 @contextmanager
 def reported(device: torch.device) -> Iterator[None]:
     """Turn torch's errors for memory that ran out, and for networks that cannot be compiled, into a DeviceError."""

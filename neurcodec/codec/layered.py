@@ -1,15 +1,14 @@
-"""The layered profile (DiSCo): a degraded AV1 base per chunk, restored by the generator (spec section 7.1).
+"""The layered profile (DiSCo): a degraded AV1 base per GOP, restored by the generator (spec section 7.1).
 
-The base is the chunk's frames, or every n-th of them, at 1/scale of their size, one closed AV1 GOP. The quality index
-chooses the scale and the quantiser (`setting`). Frames that the base skips are filled, and base frames may carry detail
-(`filling`).
+The base is the GOP's frames, or every n-th of them, at 1/scale of their size, one closed AV1 GOP. The quality index
+chooses the scale and the quantiser (`base.setting`). Frames that the base skips are filled, and base frames may carry
+detail (`filling`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,60 +18,36 @@ import torch.nn.functional as F
 from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame, to_device, to_rgb
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.codec import side
+from neurcodec.codec import conditioning
+from neurcodec.codec.base import base_size, decode_base, decode_packets, setting, usable_scales
+from neurcodec.codec.chunk_codec import Tick, ignore
 from neurcodec.codec.device import reported
 from neurcodec.codec.filling import code, rebuild
-from neurcodec.codec.latents import grid
-from neurcodec.codec.native import NativeCodec
+from neurcodec.codec.networks import Networks
+from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Pictures, Settings
 from neurcodec.codec.strength import fitting_strength
+from neurcodec.codec.symbols import Symbols, grid, parse
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
 from neurcodec.entropy import bitplane, layered, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.entropy.texture import NO_GAP
+from neurcodec.errors import DamageError
 from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
-from neurcodec.jobs.options import MAX_QUALITY, PRESETS
-from neurcodec.media.av1 import MIN_SIDE, decode_gop, encode_gop
+from neurcodec.media.av1 import encode_gop
 
 Frames = npt.NDArray[np.uint8]
 
 RATE_DIVISOR = 1
 """By default all frames are in the base (docs/decisions/0010-filling.md)."""
-RANGES = {1: (16, 63), 2: (60, 64), 3: (62, 64), 4: (63, 70)}
-"""The CRFs of each scale, one a quality index from 63 down: where a smaller picture with a finer quantiser starts to be
-better at equal bytes once both are restored (docs/decisions/0008-base-scale.md)."""
-MAX_CRF = 70
 GAP_EVERY = 8
 """The texture gap is measured on one group in so many frames."""
 FIT_GROUPS, FIT_EVERY = 4, 24
 """It is fitted on so many groups of frames at most, one in so many frames."""
 SLOW_PIXELS = 20_000_000
 """SVT-AV1 refuses presets below 5 for larger pictures."""
-
-
-class Base(NamedTuple):
-    """A base layer: its scale, its quantiser (CRF 1..70) and its AV1 packets in decoding order."""
-
-    scale: int
-    crf: int
-    packets: list[bytes]
-
-
-def base_size(width: int, height: int, scale: int) -> tuple[int, int]:
-    """Width and height of a base at 1/scale: even, rounded up."""
-    return -(-width // (2 * scale)) * 2, -(-height // (2 * scale)) * 2
-
-
-def setting(quality: int, scales: Sequence[int]) -> tuple[int, int]:
-    """The scale and CRF of a quality index 0..63, of the `scales` (1 and on) that a picture's size allows."""
-    steps = [
-        (scale, crf)
-        for scale in scales
-        for crf in range(RANGES[scale][0], (MAX_CRF if scale == scales[-1] else RANGES[scale][1]) + 1)
-    ]
-    return steps[min(MAX_QUALITY - quality, len(steps) - 1)]
 
 
 def smaller(rgb: Frames, scale: int) -> Frames:
@@ -85,11 +60,11 @@ def smaller(rgb: Frames, scale: int) -> Frames:
     return torch.stack(small).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> Base:
-    """Code frames uint8 (T, H, W, 3) as a base at 1/scale with a preset of SVT-AV1."""
+def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> list[bytes]:
+    """The AV1 packets of frames uint8 (T, H, W, 3) as a base at 1/scale, coded with a preset of SVT-AV1."""
     small = smaller(rgb, scale)
     usable = max(preset, 5) if small.shape[1] * small.shape[2] > SLOW_PIXELS else preset
-    return Base(scale, quantiser, encode_gop(small, quantiser, usable))
+    return encode_gop(small, quantiser, usable)
 
 
 def base_frames(decoded: Frames, height: int, width: int, features: int, device: torch.device) -> Iterator[CoarseFrame]:
@@ -127,100 +102,99 @@ def restored(
     return restore(generator, frames, MAX_QUALITY - crf, *size, kinds, float(scale), hints)
 
 
-class LayeredCodec(NativeCodec):
-    """A model's networks used for the layered profile."""
+class LayeredCodec:
+    """A model's networks used for the layered profile. Immutable."""
 
-    def encode(self, rgb: Frames, pts: tuple[int, ...], last_duration: int, quality: int, interval: int) -> Gop:
-        """Code frames uint8 (T, H, W, 3) as one closed GOP with an AV1 base; `interval` is for native chunks only."""
-        divisor = self.settings.backbone_interval or RATE_DIVISOR
-        types = frame_types(len(rgb), divisor)
-        bases = [kind is not FrameType.S for kind in types]
-        base = self.choose(rgb[bases] if divisor > 1 else rgb, quality)
-        hints = side.encode(rgb, self.settings)
-        del hints[Substream.TEXTURE_MAP]
-        with reported(self.device):
-            latents, streams = self.additions(rgb, types, base, quality)
-            hints |= self.looked_at(rgb[bases] if divisor > 1 else rgb, base)
-        for _ in pts:
-            if self.tick is not None:
-                self.tick()
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
+
+    def encode(self, pictures: Pictures, settings: Settings, tick: Tick = ignore) -> Gop:
+        """Code pictures as one closed GOP with an AV1 base."""
+        rgb = pictures.rgb
+        count, height, width = rgb.shape[:3]
+        divisor = settings.backbone_interval or RATE_DIVISOR
+        types = frame_types(count, divisor)
+        based = rgb if divisor == 1 else rgb[[kind is not FrameType.S for kind in types]]
+        scale, crf = setting(settings.quality, usable_scales(width, height))
+        base = BaseLayer(scale, divisor, crf)
+        coded = encode_base(based, scale, crf, PRESETS[settings.preset])
+        decoded = decode_packets(coded, len(based), width, height, scale)
+        index = texture_index(detail(rgb))
+        streams = packets.encode(coded) | conditioning.encode(rgb[0], index, settings)
+        with reported(self.networks.device):
+            latents = self._latents(rgb, types, decoded, settings)
+            if latents:
+                streams |= layered.encode(
+                    self.networks.entropy, latents, grid(width, height), settings.quality, settings.detail
+                )
+            streams |= self._looked_at(based, decoded, base, index, settings)
+        for _ in pictures.pts:
+            tick()
         return Gop(
-            pts=pts,
-            last_duration=last_duration,
-            quality=quality,
+            pts=pictures.pts,
+            last_duration=pictures.last_duration,
+            quality=settings.quality,
             backbone_interval=divisor,
-            substreams={
-                **packets.encode(base.packets),
-                **streams,
-                **hints,
-            },
+            substreams=streams,
             latents_digest=bitplane.digest(latents),
-            base=BaseLayer(base.scale, divisor, base.crf),
+            base=base,
         )
 
-    def choose(self, rgb: Frames, quality: int) -> Base:
-        """The base for a quality index."""
-        scales = [scale for scale in RANGES if min(base_size(rgb.shape[2], rgb.shape[1], scale)) >= MIN_SIDE]
-        return encode_base(rgb, *setting(quality, scales), PRESETS[self.settings.preset])
+    def parse(self, gop: Gop, header: Header) -> Symbols:
+        """The symbols of a GOP; DamageError where it does not hold what it should."""
+        return parse(self.networks.entropy, gop, header)
 
-    def looked_at(self, rgb: Frames, base: Base) -> dict[Substream, bytes]:
+    def decode(self, symbols: Symbols) -> Iterator[Frames]:
+        """The pictures uint8 (H, W, 3) of a GOP; DamageError, before the first one, where its base does not decode."""
+        base, networks, size = symbols.base, self.networks, (symbols.height, symbols.width)
+        if base is None:
+            raise DamageError(f"{symbols.place}: it has no base layer; the file is damaged")
+        bases = base_frames(decode_base(symbols, base), *size, networks.features, networks.device)
+        frames = rebuild(networks.coarse, symbols.latents, bases, symbols.quality)
+        with reported(networks.device):
+            if networks.generator is not None:
+                hints = symbols.conditioning
+                yield from restored(networks.generator, frames, base.quantiser, base.scale, size, hints)
+                return
+            for frame in frames:
+                yield to_rgb(frame.picture, *size)
+
+    def _latents(
+        self, rgb: Frames, types: Sequence[FrameType], decoded: Frames, settings: Settings
+    ) -> list[FrameLatents]:
+        """Motion of filled frames and detail latents of base frames; nothing where there are neither."""
+        if not settings.detail and FrameType.S not in types:
+            return []
+        networks = self.networks
+        bases = base_frames(decoded, rgb.shape[1], rgb.shape[2], networks.features, networks.device)
+        wanted = layered.detailed(types, settings.detail)
+        return code(networks.coarse, networks.entropy.cuts, rgb, types, bases, settings.quality, wanted)
+
+    def _looked_at(
+        self, rgb: Frames, decoded: Frames, base: BaseLayer, index: int, settings: Settings
+    ) -> dict[Substream, bytes]:
         """The texture gap and the strength of base frames uint8 (T, H, W, 3), after a look at what the generator makes
-        of some."""
+        of some. index: the GOP's texture index."""
         count, height, width = rgb.shape[:3]
-        decoded = decode_gop(base.packets, count, *base_size(width, height, base.scale))
+        networks, generator = self.networks, self.networks.generator
 
         def group(start: int) -> list[CoarseFrame]:
-            return list(base_frames(decoded[start : start + GROUP], height, width, self.features, self.device))
+            some = decoded[start : start + GROUP]
+            return list(base_frames(some, height, width, networks.features, networks.device))
 
         gap = measured_gap(rgb, group)
         strength = FULL
-        if self._generator is not None and self.settings.preset != "fast":
+        if generator is not None and settings.preset != "fast":
             groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
             starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
-            hints = Hints(self.settings.caption, texture=texture_index(detail(rgb)), texture_gap=texture_map(gap))
+            hints = Hints(settings.caption, texture=index, texture_gap=texture_map(gap))
             coarse: list[Frames] = []
             shown: list[Frames] = []
             for frames in map(group, starts):
                 coarse += [to_rgb(frame.picture, height, width) for frame in frames]
-                shown += restored(self._generator, frames, base.crf, base.scale, (height, width), hints)
+                shown += restored(generator, frames, base.quantiser, base.scale, (height, width), hints)
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
             gap = fitted(gap, source, np.stack(shown))
             strength = fitting_strength(source, np.stack(coarse), np.stack(shown), base.scale)
         found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))} if strength else {}
         return found | ({Substream.STRENGTH: bytes([strength])} if strength < FULL else {})
-
-    def additions(
-        self, rgb: Frames, types: Sequence[FrameType], base: Base, quality: int
-    ) -> tuple[list[FrameLatents], dict[Substream, bytes]]:
-        """Motion of filled frames and detail latents of base frames, and their substreams."""
-        height, width = rgb.shape[1:3]
-        detail = self.settings.detail
-        if not detail and FrameType.S not in types:
-            return [], {}
-        frames = self.bases(base.packets, types, base.scale, height, width)
-        wanted = layered.detailed(types, detail)
-        latents = code(self._coarse, self.entropy.cuts, rgb, types, frames, quality, wanted)
-        return latents, layered.encode(self.entropy, latents, grid(width, height), quality, detail)
-
-    def bases(
-        self, coded: Sequence[bytes], types: Sequence[FrameType], scale: int, height: int, width: int
-    ) -> Iterator[CoarseFrame]:
-        """The decoded base frames of a chunk of these types, enlarged to height x width."""
-        count = sum(kind is not FrameType.S for kind in types)
-        decoded = decode_gop(coded, count, *base_size(width, height, scale))
-        return base_frames(decoded, height, width, self.features, self.device)
-
-    def decode(self, gop: Gop, latents: Sequence[FrameLatents], header: Header) -> Iterator[Frames]:
-        """The pictures uint8 (H, W, 3) of a chunk."""
-        assert gop.base is not None  # by latents.decode
-        types = [frame.type for frame in latents]
-        bases = self.bases(packets.decode(gop), types, gop.base.scale, header.height, header.width)
-        frames = rebuild(self._coarse, latents, bases, gop.quality)
-        size = header.height, header.width
-        with reported(self.device):
-            if self._generator is not None:
-                hints = side.hints(gop, header)
-                yield from restored(self._generator, frames, gop.base.quantiser, gop.base.scale, size, hints)
-                return
-            for frame in frames:
-                yield to_rgb(frame.picture, *size)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.evaluation.cache import hash_files
 from neurcodec.evaluation.clips import Clip
 from neurcodec.evaluation.processes import Cost, run_process
-from neurcodec.jobs.options import MAX_QUALITY
 
 GOP_SECONDS = 5
 """Longest distance of key frames on both sides; all groups of pictures are closed."""

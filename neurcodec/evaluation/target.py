@@ -12,17 +12,19 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from neurcodec.codec.settings import MAX_QUALITY, Pictures
 from neurcodec.errors import DependencyError, InputError, TargetError
-from neurcodec.jobs.options import MAX_QUALITY, EncodeOptions, Found
+from neurcodec.jobs.options import EncodeOptions, Found, fitting
 
 if TYPE_CHECKING:
-    from neurcodec.codec.native import NativeCodec
+    from neurcodec.codec.chunk_codec import ChunkCodec
+    from neurcodec.codec.settings import Settings
     from neurcodec.container import Header
     from neurcodec.evaluation.clips import Frames
 
@@ -36,7 +38,18 @@ SAMPLE_BYTES = 256 << 20
 TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS"}
 SMALLEST = {"ms-ssim": 176, "lpips": 32}
 """Pixels that a picture must have on both sides."""
-_NO_MATTER = {"quality", "target_size", "target_kbps", "target", "model", "audio", "resume", "overwrite", "threads"}
+_NO_MATTER = {
+    "quality",
+    "target_size",
+    "target_kbps",
+    "target",
+    "model",
+    "audio",
+    "resume",
+    "overwrite",
+    "threads",
+    "workers",
+}
 
 Compare = Callable[["Frames", "Frames"], float]
 
@@ -44,10 +57,7 @@ Compare = Callable[["Frames", "Frames"], float]
 class Sample(NamedTuple):
     """The first frames of a chunk; `weight`: all its frames."""
 
-    rgb: Frames
-    pts: tuple[int, ...]
-    last_duration: int
-    interval: int
+    pictures: Pictures
     weight: int
 
 
@@ -67,7 +77,7 @@ class MetricTarget:
         if self.metric not in TITLES or not 0 <= self.value <= 1:
             raise ValueError(f"{self.metric} {self.value} is no target; known are ms-ssim and lpips, from 0 to 1")
 
-    def find(self, source: Path, options: EncodeOptions, codec: NativeCodec) -> Found:
+    def find(self, source: Path, options: EncodeOptions, codec: ChunkCodec) -> Found:
         """The lowest quality that meets the target on samples, as `options` say; `codec` must have its generator.
 
         Raises TargetError where no quality does; DependencyError, ModelError or InputError where it cannot be measured.
@@ -77,12 +87,12 @@ class MetricTarget:
         smallest = SMALLEST[self.metric]
         if min(header.width, header.height) < smallest:
             raise InputError(f"{source}: {TITLES[self.metric]} needs at least {smallest}x{smallest} pixels")
-        codec.tick = None
         known = _Known(_key(self.metric, samples, options, codec))
 
         def gap(quality: int) -> float:
             if quality not in known.values:
-                known.add(quality, _measure(compare, samples, quality, codec, header))
+                settings = replace(options.settings, quality=quality)
+                known.add(quality, _measure(compare, samples, settings, codec, header))
                 logger.info("quality %d: %s %.5f", quality, TITLES[self.metric], known.values[quality])
             value = known.values[quality]
             return value - self.value if self.metric == "ms-ssim" else self.value - value
@@ -125,7 +135,6 @@ def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], in
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     import numpy as np
 
-    from neurcodec.analysis import interval
     from neurcodec.analysis.chunking import split
     from neurcodec.files import pipes
     from neurcodec.jobs.encode import header
@@ -143,13 +152,11 @@ def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], in
             if len(kept) > SAMPLES:
                 kept, step = kept[::2], 2 * step
             chunks += 1
-        head = header(reader.info, options)
+        head = header(reader.info, fitting(options.profile, reader.info.width, reader.info.height))
     samples = []
     for frames, weight in kept:
-        rgb = np.stack([frame.rgb for frame in frames])
-        pts = tuple(frame.pts for frame in frames)
-        distance = options.backbone_interval or interval.choose(rgb)
-        samples.append(Sample(rgb, pts, frames[-1].duration, distance, weight))
+        pts, duration = tuple(frame.pts for frame in frames), frames[-1].duration
+        samples.append(Sample(Pictures(np.stack([frame.rgb for frame in frames]), pts, duration), weight))
     return samples, chunks, head
 
 
@@ -189,29 +196,27 @@ def _lpips(weights: Path) -> Compare:
     return compare
 
 
-def _measure(compare: Compare, samples: list[Sample], quality: int, codec: NativeCodec, header: Header) -> float:
-    """The weighted mean of the metric over all samples, coded and restored at a quality."""
+def _measure(compare: Compare, samples: list[Sample], settings: Settings, codec: ChunkCodec, header: Header) -> float:
+    """The weighted mean of the metric over all samples, coded and restored."""
     import numpy as np
 
-    from neurcodec.codec import latents
-
     total = 0.0
-    for sample in samples:
-        gop = codec.encode(sample.rgb, sample.pts, sample.last_duration, quality, sample.interval)
-        integers = latents.decode(codec.entropy, gop, header)
-        total += sample.weight * compare(sample.rgb, np.stack(list(codec.decode(gop, integers, header))))
+    for pictures, weight in samples:
+        shown = codec.decode(codec.parse(codec.encode(pictures, settings), header))
+        total += weight * compare(pictures.rgb, np.stack(list(shown)))
     return total / sum(sample.weight for sample in samples)
 
 
-def _key(metric: str, samples: list[Sample], options: EncodeOptions, codec: NativeCodec) -> dict[str, Any]:
+def _key(metric: str, samples: list[Sample], options: EncodeOptions, codec: ChunkCodec) -> dict[str, Any]:
     """Everything that a measured value depends on."""
     from neurcodec.evaluation.cache import SCORING
     from neurcodec.evaluation.codecs import code_hash
 
     digest = hashlib.sha256()
     for sample in samples:
-        digest.update(f"{sample.rgb.shape} {sample.pts} {sample.interval} {sample.weight}".encode() + sample.rgb.data)
-    model = codec.model
+        rgb, pts, _ = sample.pictures
+        digest.update(f"{rgb.shape} {pts} {sample.weight}".encode() + rgb.data)
+    model = codec.networks.model
     settings = {name: str(value) for name, value in vars(options).items() if name not in _NO_MATTER}
     hashes = [digest.hexdigest(), code_hash(), model.entropy_hash.hex(), model.weights_hash.hex()]
     return {"metric": f"{metric} {SCORING}", "options": settings, "hashes": hashes}

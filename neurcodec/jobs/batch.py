@@ -241,7 +241,7 @@ def _code(job: Job) -> Event:
         _events.put(_event("progress", job, **facts, fps=round(fps, 2), eta=eta))
 
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    options = replace(job.options, overwrite=True)
+    options = replace(job.options, overwrite=True, workers=1)  # the files are what is done side by side
     facts: Event = {}
     if isinstance(options, EncodeOptions):
         from neurcodec.jobs.encode import encode_file

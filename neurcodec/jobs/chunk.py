@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 
-from neurcodec.analysis import interval
 from neurcodec.analysis.chunking import MAX_FRAMES
-from neurcodec.codec import latents, profiles
-from neurcodec.container import Gop, Limits, Reader, Writer
+from neurcodec.codec.settings import Pictures
+from neurcodec.container import Limits, Reader, Writer
 from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
 from neurcodec.files import models
-from neurcodec.jobs import encode as encoder
+from neurcodec.jobs import decode as decoding
+from neurcodec.jobs import playback
+from neurcodec.jobs.coders import Here
+from neurcodec.jobs.encode import header, loading_of
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions, fitting
 from neurcodec.media import VideoInfo
 
@@ -36,14 +37,12 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
         raise InputError("a chunk in memory has no target; give its quality")
     _, height, width, _ = frames.shape
     profile = fitting(options.profile, width, height)
-    options = replace(options, profile=profile)
     model = models.find(options.model)
-    codec = profiles.encoding(profile, model, options)
-    step = options.backbone_interval or interval.choose(frames)
-    gop = codec.encode(frames, tuple(range(len(frames))), 1, options.quality, step)
+    with Here(loading_of(profile, options, model.info)) as coder:
+        gop = coder.submit(Pictures(frames, tuple(range(len(frames))), 1), options.settings, lambda: None)()
     info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)
     file = BytesIO()
-    writer = Writer(file, encoder.header(info, options), model.info, minor=NEEDED[profile])
+    writer = Writer(file, header(info, profile), model.info, minor=NEEDED[profile])
     writer.write_gop(gop)
     writer.close()
     return file.getvalue()
@@ -52,10 +51,7 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
 def decode(data: bytes, options: DecodeOptions) -> Frames:
     """The frames, uint8 (T, H, W, 3) RGB, of an .nvc file of one chunk; InputError for one of several."""
     with Reader(BytesIO(data), Limits() if options.limits else Limits.none()) as reader:
-        gops = [item for item in reader if isinstance(item, Gop)]
-        if len(gops) != 1:
-            raise InputError(f"there are {len(gops)} chunks, not one; open a file for more")
-        model = models.for_file(reader.model, options.model, pixels=True)
-        codec = profiles.decoding(reader.header.profile, model, options)
-        integers = latents.decode(codec.entropy, gops[0], reader.header)
-        return np.stack(list(codec.decode(gops[0], integers, reader.header)))
+        if len(reader.index) != 1:
+            raise InputError(f"there are {len(reader.index)} chunks, not one; open a file for more")
+        with playback.Here(decoding.loading_of(reader.header.profile, reader.model, options)) as decoder:
+            return np.stack([frame.rgb for frame in playback.Playback(reader, decoder).frames()])

@@ -1,37 +1,28 @@
-"""Decoding a file: integers in one thread, networks in the main one, the video's encoder in a third, chunk by chunk."""
+"""Decoding a file: pictures are made chunk by chunk and written in a thread of their own, with the packets."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from neurcodec.codec import latents
-from neurcodec.container import Header, Packet, Reader
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.container import ModelInfo, Packet, Profile, Reader
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
 from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
-from neurcodec.files.span import Part, count, select
+from neurcodec.files.span import count
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
-from neurcodec.jobs.threads import Sink, prefetch
+from neurcodec.jobs.playback import Playback, decoder
+from neurcodec.jobs.threads import Sink
+from neurcodec.jobs.workers import Loading, usable
 from neurcodec.media import Frame, VideoInfo, VideoWriter
-
-if TYPE_CHECKING:
-    from neurcodec.codec.native import NativeCodec
 
 logger = logging.getLogger(__name__)
 
-_READ_AHEAD = 3  # chunks of integers, and packets
 _WRITE_BEHIND = 16  # frames and packets
-
-
-_Integers = tuple[Part, list[FrameLatents]]
 
 
 def decode_file(
@@ -40,7 +31,7 @@ def decode_file(
     options: DecodeOptions | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> DecodeReport:
-    """Turn the .nvc file `source` into the video `target`; memory is bounded by a few chunks.
+    """Turn the .nvc file `source` into the video `target`; memory is bounded by the chunks that are under way.
 
     The target's suffix chooses the format; .png takes a number pattern. It appears only when it is whole. "-" is
     standard input, or output as Matroska. Raises the errors of neurcodec.errors; with `options.salvage` damage is
@@ -49,16 +40,21 @@ def decode_file(
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
     with open_source(source, options.salvage, options.limits) as reader:
-        model = models.for_file(reader.model, options.model, pixels=True)
-        if model.weights_hash != reader.model.weights_hash:
-            logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
-        from neurcodec.codec import profiles  # torch takes seconds to load: not before the quick checks
-
-        codec = profiles.decoding(reader.header.profile, model, options)
-        job = _Job(reader, codec, options, progress)
-        with _output(target, options.overwrite) as output:
-            job.run(output)
+        loading = loading_of(reader.header.profile, reader.model, options)
+        with decoder(loading, usable(options.workers, options.device)) as own:
+            job = _Job(Playback(reader, own, options.span, options.salvage), options, progress)
+            with _output(target, options.overwrite) as output:
+                job.run(output)
     return job.report()
+
+
+def loading_of(profile: Profile, wanted: ModelInfo, options: DecodeOptions) -> Loading:
+    """How the codec that decodes a file is loaded; ModelError where its model is not here."""
+    model = models.for_file(wanted, options.model, pixels=True)
+    if model.weights_hash != wanted.weights_hash:
+        logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
+    place = str(model.folder)
+    return Loading(profile, place, model.info, options.device, options.diffusion, options.compile, options.threads)
 
 
 def _output(target: Path, overwrite: bool) -> AbstractContextManager[Path | BinaryIO]:
@@ -70,12 +66,12 @@ def _output(target: Path, overwrite: bool) -> AbstractContextManager[Path | Bina
 class _Job:
     """One file being decoded."""
 
-    def __init__(self, reader: Reader, codec: NativeCodec, options: DecodeOptions, progress: ProgressCallback) -> None:
-        self.reader, self.codec, self.options, self.progress = reader, codec, options, progress
-        self.frames = self.chunks = self.bytes = 0
+    def __init__(self, playback: Playback, options: DecodeOptions, progress: ProgressCallback) -> None:
+        self.playback, self.options, self.progress = playback, options, progress
+        self.reader = playback.reader
+        self.frames = 0
         self.seconds = 0.0
-        self.lost: list[str] = []
-        self.total = None if options.salvage else count(reader, options.span)
+        self.total = None if options.salvage else count(self.reader, options.span)
 
     def run(self, target: Path | BinaryIO) -> None:
         """Decode everything into `target`."""
@@ -87,14 +83,10 @@ class _Job:
         with (
             VideoWriter(target, info, self.options.video_codec, options, format) as writer,
             Sink[Frame | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
-            closing(prefetch(self._read(), _READ_AHEAD)) as items,
+            closing(iter(self.playback)) as items,
         ):
             for item in items:
-                if isinstance(item, Packet):
-                    sink.put(item)
-                    continue
-                for frame in self._pictures(*item):
-                    sink.put(frame)
+                sink.put(item)
         for line in writer.warnings():
             logger.warning("%s", line)
         if not self.frames:
@@ -109,27 +101,7 @@ class _Job:
             for gap in self.reader.gaps
         ]
         damage = [loss.reason for loss in self.reader.losses]
-        return DecodeReport(self.frames, self.chunks, (*damage, *self.lost, *gaps))
-
-    def _read(self) -> Iterator[_Integers | Packet]:
-        """In the reading thread: chunks as integers, and packets of the streams that are known."""
-        numbers = {number: place for place, number in enumerate(sorted(self.reader.streams))}
-        for item in select(self.reader, self.options.span):
-            if isinstance(item, Packet):
-                yield replace(item, stream=numbers[item.stream])
-                continue
-            try:
-                yield item, latents.decode(self.codec.entropy, item.gop, self.reader.header)
-            except DamageError as error:
-                if not self.options.salvage:
-                    raise
-                self.lost.append(str(error))
-
-    def _pictures(self, part: Part, integers: list[FrameLatents]) -> Iterator[Frame]:
-        """In the main thread: the wanted frames of a chunk with their times."""
-        yield from pictures(self.codec, part, integers, self.reader.header)
-        self.chunks += 1
-        self.bytes += sum(map(len, part.gop.substreams.values()))
+        return DecodeReport(self.frames, self.playback.chunks, (*damage, *self.playback.lost, *gaps))
 
     def _write(self, writer: VideoWriter, item: Frame | Packet) -> None:
         """In the writing thread."""
@@ -139,17 +111,8 @@ class _Job:
         writer.write(item)
         self.frames += 1
         self.seconds += float(item.duration * self.reader.header.time_base)
-        self.progress(Progress(self.frames, self.total, self.bytes, self.seconds, self.chunks))
-
-
-def pictures(codec: NativeCodec, part: Part, integers: list[FrameLatents], header: Header) -> Iterator[Frame]:
-    """The wanted frames of a chunk, which is decoded from its start, with their times."""
-    gop, shift = part.gop, part.shift
-    ends = (*gop.pts[1:], gop.pts[-1] + gop.last_duration)
-    stop = part.wanted.stop
-    for place, rgb in zip(range(stop), islice(codec.decode(gop, integers, header), stop), strict=True):
-        if place in part.wanted:
-            yield Frame(rgb, gop.pts[place] - shift, ends[place] - gop.pts[place])
+        done = Progress(self.frames, self.total, self.playback.bytes, self.seconds, self.playback.chunks)
+        self.progress(done)
 
 
 def video_info(reader: Reader) -> VideoInfo:

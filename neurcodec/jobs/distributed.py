@@ -10,24 +10,23 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from neurcodec.container import Gop
+from neurcodec.errors import DependencyError, DeviceError, NcodecError
+from neurcodec.jobs.options import Cluster
+from neurcodec.jobs.workers import Loading, encode_chunk
 
-from neurcodec.container import Gop, ModelInfo
-from neurcodec.errors import DependencyError, DeviceError, ModelError, NcodecError
-from neurcodec.files import models
-from neurcodec.files.models import Model
-from neurcodec.jobs.options import Cluster, EncodeOptions, fitting
+if TYPE_CHECKING:
+    from neurcodec.codec.chunk_codec import Tick
+    from neurcodec.codec.settings import Pictures, Settings
+    from neurcodec.jobs.coders import Pending
 
 _connecting = Lock()  # threads may start at once
-
-Rgb = npt.NDArray[np.uint8]
 
 
 def connect(cluster: Cluster) -> Any:
@@ -66,48 +65,23 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def code_chunk(
-    wanted: ModelInfo,
-    options: EncodeOptions,
-    rgb: Rgb,
-    pts: tuple[int, ...],
-    last_duration: int,
-    quality: int,
-    interval: int,
-) -> Gop:
-    """On a worker: code a chunk with its networks, which are loaded once per process."""
-    from neurcodec.codec import profiles
-
-    model = models.find(options.model)
-    if model.info != wanted:
-        raise ModelError(f"the model {options.model!r} of a Ray worker is another; install the same one everywhere")
-    profile = fitting(options.profile, rgb.shape[2], rgb.shape[1])
-    codec = profiles.encoding(profile, model, options)
-    return codec.encode(rgb, pts, last_duration, quality, interval)
-
-
-class RemoteCodec:
-    """Stands where a codec stands in an encoding job; `encode` submits a chunk and gives what waits for its result.
+class Remote(AbstractContextManager["Remote"]):
+    """Codes chunks as tasks of a cluster.
 
     ahead: how many chunks may be under way when the next one is submitted.
     """
 
-    def __init__(self, model: Model, options: EncodeOptions, cluster: Cluster) -> None:
+    def __init__(self, loading: Loading, cluster: Cluster) -> None:
         self._ray = connect(cluster)
-        self.model = model
-        self.tick: Callable[[], None] | None = None
-        self._options = replace(options, threads=options.threads or 1)
-        need = {"CPU": float(self._options.threads or 1), "GPU": cluster.gpus}
-        self._task = self._ray.remote(num_cpus=need["CPU"], num_gpus=need["GPU"])(code_chunk)
+        self._loading = replace(loading, threads=loading.threads or 1)
+        need = {"CPU": float(self._loading.threads or 1), "GPU": cluster.gpus}
+        self._task = self._ray.remote(num_cpus=need["CPU"], num_gpus=need["GPU"])(encode_chunk)
         there = self._ray.cluster_resources()
         self.ahead = max(1, int(min(there.get(name, 0.0) / amount for name, amount in need.items() if amount)))
 
-    def encode(
-        self, rgb: Rgb, pts: tuple[int, ...], last_duration: int, quality: int, interval: int
-    ) -> Callable[[], Gop]:
-        """Submit frames uint8 (T, H, W, 3); the result, called, waits for their closed GOP."""
-        result = self._task.remote(self.model.info, self._options, rgb, pts, last_duration, quality, interval)
-        return partial(self._get, result)
+    def submit(self, pictures: Pictures, settings: Settings, tick: Tick) -> Pending:
+        """Send a chunk to the cluster."""
+        return partial(self._get, self._task.remote(self._loading, pictures, settings))
 
     def _get(self, result: Any) -> Gop:
         try:
@@ -119,3 +93,6 @@ class RemoteCodec:
         except self._ray.exceptions.RayError as error:
             raise NcodecError(f"a chunk was lost on the Ray cluster: {str(error).splitlines()[0]}") from error
         return gop
+
+    def __exit__(self, *_: object) -> None:
+        """The cluster outlives a file."""

@@ -16,7 +16,7 @@ from neurcodec.jobs.options import Progress, ProgressCallback, ignore_progress
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was verified; `latents`: every latent was decoded too."""
+    """What was verified; `latents`: every latent and base layer was decoded too."""
 
     frames: int
     chunks: int
@@ -43,7 +43,8 @@ def verify_file(
     progress: ProgressCallback = ignore_progress,
     limits: bool = True,
 ) -> VerifyReport:
-    """Check the structure, CRCs and limits of an .nvc file, and unless `quick` that every chunk's latents decode.
+    """Check the structure, CRCs and limits of an .nvc file, and unless `quick` that every chunk's latents and base
+    layer decode.
 
     Raises FormatError, DamageError or LimitError at the first thing that is wrong, ModelError without the bit plane's
     model.
@@ -60,7 +61,8 @@ def _limits(on: bool) -> Limits:
 
 
 def _verify_latents(path: Path, choice: str | None, frames: int, progress: ProgressCallback, limits: bool) -> None:
-    from neurcodec.codec import latents
+    from neurcodec.codec.base import verify_base
+    from neurcodec.codec.symbols import parse
     from neurcodec.entropy.model import EntropyModel
     from neurcodec.files import models
 
@@ -69,7 +71,7 @@ def _verify_latents(path: Path, choice: str | None, frames: int, progress: Progr
         entropy = EntropyModel.load(models.for_file(reader.model, choice, pixels=False).entropy_path)
         for item in reader:
             if isinstance(item, Gop):
-                latents.decode(entropy, item, reader.header)
+                verify_base(parse(entropy, item, reader.header))
                 done += item.frames
                 seconds += float((item.pts[-1] + item.last_duration - item.pts[0]) * reader.header.time_base)
                 read += sum(map(len, item.substreams.values()))

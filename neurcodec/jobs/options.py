@@ -8,19 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
 from neurcodec.errors import InputError
 from neurcodec.files.span import Span
 
 if TYPE_CHECKING:
-    from neurcodec.codec.native import NativeCodec
+    from neurcodec.codec.chunk_codec import ChunkCodec
 
 DEFAULT_MODEL = "default"
-MAX_QUALITY = 63
 BASE_SIDES = (64, 16384)
 """The smallest and the largest side of a picture that SVT-AV1 codes."""
-PRESETS = {"slow": 1, "medium": 2, "fast": 6}
-"""Speed against size: the preset of SVT-AV1 that codes the layered profile's base."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Found:
 class QualityTarget(Protocol):
     """What a video's quality is chosen by; neurcodec.evaluation.target has one."""
 
-    def find(self, source: Path, options: EncodeOptions, codec: NativeCodec) -> Found:
+    def find(self, source: Path, options: EncodeOptions, codec: ChunkCodec) -> Found:
         """The quality for a video; `codec` can decode too. TargetError where there is none."""
 
 
@@ -76,8 +74,9 @@ class EncodeOptions:
     one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each chunk
     (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets detail
     latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none. sketch: add the edges
-    of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and go
-    on from what an earlier one kept; not with a rate target. threads: CPU threads, None leaves them to torch.
+    of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
+    from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
+    code chunks side by side, None for what suits the machine (`workers.fitting`).
     """
 
     profile: Profile | None = None
@@ -97,6 +96,7 @@ class EncodeOptions:
     resume: bool = False
     overwrite: bool = False
     threads: int | None = None
+    workers: int | None = None
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
@@ -106,8 +106,6 @@ class EncodeOptions:
             raise ValueError("give one target only")
         if self.cluster is not None and (self.rated or self.target is not None):
             raise ValueError("a target and a cluster exclude each other")
-        if self.rated and self.resume:
-            raise ValueError("a rate target and resume exclude each other")
         if not 0 <= self.quality <= MAX_QUALITY:
             raise ValueError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
         if not 0 <= self.detail <= 255:
@@ -118,6 +116,11 @@ class EncodeOptions:
         """Is there a rate target?"""
         return self.target_size is not None or self.target_kbps is not None
 
+    @property
+    def settings(self) -> Settings:
+        """What every chunk is coded with, at this quality."""
+        return Settings(self.quality, self.preset, self.backbone_interval, self.detail, self.caption, self.sketch)
+
 
 @dataclass(frozen=True)
 class DecodeOptions:
@@ -125,9 +128,9 @@ class DecodeOptions:
 
     diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. limits: refuse files
     above the reader's limits. span: the part to decode, None all. model: None takes the one that the file names.
-    compile: use torch.compile, which takes its time once and is then faster (docs/performance.md).
-    format: mkv, y4m or another of media.muxer.FORMATS, None takes it from the target's suffix. video_codec, crf: of the
-    file written, None takes what suits its format.
+    compile: use torch.compile, which takes its time once and is then faster (docs/performance.md). threads, workers: as
+    of EncodeOptions. format: mkv, y4m or another of media.muxer.FORMATS, None takes it from the target's suffix.
+    video_codec, crf: of the file written, None takes what suits its format.
     """
 
     diffusion: bool = True
@@ -142,6 +145,7 @@ class DecodeOptions:
     crf: int | None = None
     overwrite: bool = False
     threads: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True)

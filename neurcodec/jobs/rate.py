@@ -1,9 +1,9 @@
 """Rate control: which quality every chunk gets so that the whole file has a given size.
 
-A first pass codes a few frames of each chunk at two qualities; from then on a chunk's size is taken to be exponential
-in the quality. Bytes are shared out by complexity to the power of 0.6, as in x264: a chunk that needs many bytes gets
-more than others, but not as many as equal quality would take. The second pass codes the chunks and corrects what is
-left by the sizes that come in; further passes code single chunks again until the file fits.
+First a few frames of each chunk are coded at two qualities; from then on a chunk's size is taken to be exponential in
+the quality. Bytes are shared out by complexity to the power of 0.6, as in x264: a chunk that needs many bytes gets more
+than others, but not as many as equal quality would take. Then the file is written, and the plan corrected after every
+few chunks by the sizes that come in; it is written again, with single chunks at other qualities, until it fits.
 """
 
 from __future__ import annotations
@@ -11,33 +11,32 @@ from __future__ import annotations
 import logging
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 
-import numpy as np
-import numpy.typing as npt
-
-from neurcodec.codec import side
-from neurcodec.codec.native import NativeCodec
+from neurcodec.codec.conditioning import STREAMS
+from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.container import Gop, Substream
 from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
-from neurcodec.jobs.options import MAX_QUALITY, EncodeOptions, EncodeReport
-from neurcodec.media import Frame
 
 logger = logging.getLogger(__name__)
 
 LOW, HIGH = 0.97, 1.01
 """A file of this share of the target's size meets it."""
+PROBES = (20, 44)
+"""Qualities at which a sample of each chunk is coded."""
+SAMPLE = 9
+"""Frames of a sample, at most."""
 
 _COMPLEXITY = 0.6
-_PROBES = (20, 44)
-_SAMPLE = 9  # frames of a chunk that are probed
+_BLOCK = 4  # chunks that are coded before the plan is corrected: the same, however many are coded side by side
 _PASSES = 12
 _FLATTEST = 0.01  # least slope of the logarithm of a size per quality step
 _REACH = 6  # qualities up and down that a single chunk is moved at most
 _PAIRS = 12  # of more chunks only one is moved at a time, which is fine enough
+_CHUNK_BYTES, _FILE_BYTES = 64, 400  # of the container, about
 _Steps = tuple[tuple[int, int], ...]  # chunks and their new qualities
 
 
@@ -83,84 +82,79 @@ class _Chunk:
         return near[sought] + (step * self.slope if sought else step / self.slope)
 
 
-class RateControl:
-    """Stands between a job and its codec: decides every chunk's quality, and keeps what is coded.
+class RatePlan:
+    """The qualities of a file's chunks, from what is observed of their sizes; it reads, codes and writes nothing.
 
-    A job calls `take` and then, where that gives None, `encode` for each chunk in order.
+    `add` every chunk, `begin`; then write the file as often as `settled` says no, with `quality` for each chunk, which
+    is asked for in order, and `observe` for what it was coded to.
     """
 
-    def __init__(self, codec: NativeCodec) -> None:
-        self.codec, self.model = codec, codec.model
-        self.tick: Callable[[], None] | None = None
+    def __init__(self, size: int | None, kbps: float | None) -> None:
+        """The target: bytes of the whole file, or kilobits (1000) per second."""
+        self._size, self._kbps = size, kbps
         self._chunks: list[_Chunk] = []
-        self._probing = True
-        self._at = 0
-        self._overhead = 0
-        self._target = 0
+        self._target = self._overhead = self._passes = 0
+        self._seconds = 0.0
         self._tried: set[tuple[int, ...]] = set()
+        self._best: tuple[int, tuple[int, ...]] | None = None
+        self._chosen = False
 
-    def fit(self, run: Callable[[RateControl], EncodeReport], size: int | None, kbps: float | None) -> None:
-        """Run the job without output until its file has `size` bytes, or `kbps`; TargetError where it cannot."""
-        report = run(self)
-        self._probing = False
-        self._overhead = report.bytes
-        self._target = size if size is not None else round((kbps or 0) * 125 * report.seconds)
-        best: tuple[int, tuple[int, ...]] | None = None
-        for number in range(_PASSES):
-            self._at = 0
-            total = run(self).bytes
-            self._overhead = total - sum(payload(chunk.gops[chunk.quality]) for chunk in self._chunks)
-            logger.info("pass %d: %d bytes of %d", number + 2, total, self._target)
-            if total <= HIGH * self._target and (best is None or total > best[0]):
-                best = total, self._qualities()
-            if LOW * self._target <= total <= self._target:
-                break
-            if set(self._qualities()) == {MAX_QUALITY if total < self._target else 0} or not self._move(total):
-                break
+    def add(self, frames: int, length: int, seconds: float, samples: Sequence[Gop]) -> None:
+        """The next chunk: its frames, its length in ticks and seconds, and its first frames coded at PROBES."""
+        logs = [math.log(max(1.0, _scaled(gop, gop.frames, frames))) for gop in samples]
+        slope = max(_FLATTEST, (logs[1] - logs[0]) / (PROBES[1] - PROBES[0]))
+        middle, length = sum(logs) / 2, max(1, length)
+        weight = length * (math.exp(middle) / length) ** _COMPLEXITY
+        self._chunks.append(_Chunk(weight, middle - slope * sum(PROBES) / 2, slope))
+        self._seconds += seconds
+
+    def begin(self, copied: int) -> None:
+        """All chunks are added; copied: bytes of the packets beside them."""
+        self._target = self._size if self._size is not None else round((self._kbps or 0) * 125 * self._seconds)
+        self._overhead = copied + _FILE_BYTES + _CHUNK_BYTES * len(self._chunks)
+
+    def looks_back(self, number: int) -> bool:
+        """Should all chunks before this one be observed before its quality is asked for?"""
+        return number % _BLOCK == 0 and not self._chunks[number].gops
+
+    def quality(self, number: int) -> int:
+        """The quality of a chunk."""
+        if self.looks_back(number):
+            self._plan(number)
+        return self._chunks[number].quality
+
+    def observe(self, number: int, gop: Gop) -> None:
+        """What a chunk was coded to."""
+        self._chunks[number].add(gop)
+
+    def settled(self, total: int) -> bool:
+        """Is the file of `total` bytes that has just been written the one to keep? TargetError where none will be."""
+        self._overhead = total - sum(payload(chunk.gops[chunk.quality]) for chunk in self._chunks)
+        if self._chosen:
+            return True
+        self._passes += 1
+        logger.info("pass %d: %d bytes of %d", self._passes, total, self._target)
+        if total <= HIGH * self._target and (self._best is None or total > self._best[0]):
+            self._best = total, self._qualities()
+        if LOW * self._target <= total <= self._target:
+            return True
+        ends = set(self._qualities()) == {MAX_QUALITY if total < self._target else 0}
+        if not ends and self._passes < _PASSES and self._move(total):
+            return False
+        return self._choose(total)
+
+    def _choose(self, total: int) -> bool:
+        """Settle for the best file so far; False: it is not the one just written."""
+        best = self._best
         if best is None or (set(best[1]) == {MAX_QUALITY} and best[0] < LOW * self._target):
             raise self._unreachable(total)
-        self._set(best[1])
-        self._at = 0
         if best[0] < LOW * self._target:
-            logger.warning(
-                "the file is %.1f %% below the target: too few chunks for a finer choice",
-                100 - 100 * best[0] / self._target,
-            )
-
-    def take(self, frames: Sequence[Frame], options: EncodeOptions) -> Gop | None:
-        """The next chunk, if it is coded at the quality that is planned for it."""
-        if self._probing:
-            return None
-        chunk = self._chunks[self._at]
-        if not chunk.gops:
-            self._plan(self._at)
-        gop = chunk.gops.get(chunk.quality)
-        self._at += gop is not None
-        return gop
-
-    def encode(
-        self, rgb: npt.NDArray[np.uint8], pts: tuple[int, ...], last_duration: int, quality: int, interval: int
-    ) -> Gop:
-        """Code the next chunk at the quality planned for it; in the first pass only probe it."""
-        if self._probing:
-            return self._probe(rgb, pts, last_duration, interval)
-        chunk = self._chunks[self._at]
-        self.codec.tick = self.tick
-        gop = self.codec.encode(rgb, pts, last_duration, chunk.quality, interval)
-        chunk.add(gop)
-        self._at += 1
-        return gop
-
-    def _probe(self, rgb: npt.NDArray[np.uint8], pts: tuple[int, ...], last_duration: int, interval: int) -> Gop:
-        sample = rgb[:_SAMPLE]
-        self.codec.tick = None
-        gops = [self.codec.encode(sample, pts[: len(sample)], last_duration, q, interval) for q in _PROBES]
-        logs = [math.log(max(1.0, _scaled(gop, len(sample), len(rgb)))) for gop in gops]
-        slope = max(_FLATTEST, (logs[1] - logs[0]) / (_PROBES[1] - _PROBES[0]))
-        middle, length = sum(logs) / 2, pts[-1] + last_duration - pts[0]
-        weight = length * (math.exp(middle) / length) ** _COMPLEXITY
-        self._chunks.append(_Chunk(weight, middle - slope * sum(_PROBES) / 2, slope))
-        return replace(gops[0], pts=pts, last_duration=last_duration, substreams={})
+            short = 100 - 100 * best[0] / self._target
+            logger.warning("the file is %.1f %% below the target: too few chunks for a finer choice", short)
+        self._chosen = True
+        written = self._qualities() == best[1] and total == best[0]
+        self._set(best[1])
+        return written
 
     def _plan(self, first: int) -> None:
         """Share what the chunks before `first` leave of the target among the others."""
@@ -250,5 +244,5 @@ def _scaled(gop: Gop, sampled: int, frames: int) -> float:
     if sampled == frames:
         return payload(gop)
     first = len(packets.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))
-    first += sum(len(gop.substreams.get(stream, b"")) for stream in side.STREAMS)
+    first += sum(len(gop.substreams.get(stream, b"")) for stream in STREAMS)
     return first + (payload(gop) - first) * (frames - 1) / (sampled - 1)

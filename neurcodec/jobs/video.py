@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from neurcodec.codec import latents
-from neurcodec.files import models, pipes
-from neurcodec.files.span import Part, Span, count, select
-from neurcodec.jobs.decode import pictures, video_info
+from neurcodec.files import pipes
+from neurcodec.files.span import Span, count
+from neurcodec.jobs.decode import loading_of, video_info
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions
+from neurcodec.jobs.playback import Here, Playback
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,13 +40,11 @@ class Video:
     """
 
     def __init__(self, path: Path, options: DecodeOptions) -> None:
-        self._path, self._stack = path, ExitStack()
+        self._path, self._salvage, self._stack = path, options.salvage, ExitStack()
         try:
             self._reader = self._stack.enter_context(open_source(path, options.salvage, options.limits))
-            model = models.for_file(self._reader.model, options.model, pixels=True)
-            from neurcodec.codec import profiles
-
-            self._codec = profiles.decoding(self._reader.header.profile, model, options)
+            loading = loading_of(self._reader.header.profile, self._reader.model, options)
+            self._decoder = Here(loading)
         except BaseException:
             self._stack.close()
             raise
@@ -82,18 +80,17 @@ class Video:
         first = Fraction(frame) if frame is not None else Fraction(time or 0)
         if first < 0:
             raise ValueError(f"cannot seek to {float(first):g}, before the start")
+        self._frames.close()
         self._frames = self._decode(Span(first, seconds=frame is None))
 
     def close(self) -> None:
         """Close the file."""
+        self._frames.close()
         self._stack.close()
 
-    def _decode(self, span: Span) -> Iterator[VideoFrame]:
-        header = self._reader.header
-        with pipes.naming(self._path):
-            for part in select(self._reader, span):
-                if isinstance(part, Part):
-                    integers = latents.decode(self._codec.entropy, part.gop, header)
-                    for frame in pictures(self._codec, part, integers, header):
-                        start = frame.pts + part.shift - self._origin
-                        yield VideoFrame(frame.rgb, start * header.time_base, frame.duration * header.time_base)
+    def _decode(self, span: Span) -> Generator[VideoFrame]:
+        base = self._reader.header.time_base
+        playback = Playback(self._reader, self._decoder, span, self._salvage, seekable=True)
+        with pipes.naming(self._path), closing(playback.frames()) as frames:
+            for frame in frames:
+                yield VideoFrame(frame.rgb, (frame.pts - self._origin) * base, frame.duration * base)

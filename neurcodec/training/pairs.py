@@ -22,7 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from neurcodec.codec.layered import base_size, smaller
+from neurcodec.codec.base import base_size
+from neurcodec.codec.layered import smaller
 from neurcodec.media.av1 import MIN_SIDE, TUNING, decode_gop, encode_gop
 from neurcodec.training.sources import IMAGE_SUFFIXES, SMALLEST, VIDEO_SUFFIXES, Frames, draw_source
 

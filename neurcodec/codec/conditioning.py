@@ -1,16 +1,20 @@
-"""The side streams of a chunk, hints for the generator, to and from its substreams (spec 4.3.1, 6.8, 6.9 and 7.2)."""
+"""A GOP's conditioning of the generator, to and from its substreams (spec 4.3.1, 6.8, 6.9, 7.2 and 8.6)."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from neurcodec.container import Gop, Header, Substream
 from neurcodec.container.caption import pack_caption, unpack_caption
 from neurcodec.entropy import sketch, texture
 from neurcodec.entropy.hints import FULL, Hints
 from neurcodec.errors import DamageError
-from neurcodec.jobs.options import EncodeOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from neurcodec.codec.settings import Settings
 
 MAX_TEXTURE = 63
 STREAMS = (
@@ -23,29 +27,22 @@ STREAMS = (
 )
 
 
-def encode(rgb: npt.NDArray[np.uint8], options: EncodeOptions) -> dict[Substream, bytes]:
-    """The side streams of a chunk's frames, uint8 (T, H, W, 3): its texture, and what a file's options want."""
-    from neurcodec.analysis.edges import edges
-    from neurcodec.analysis.laplacian import (  # OpenCV is for encoding only
-        cell_levels,
-        detail,
-        texture_index,
-        texture_map,
-    )
-
+def encode(first: npt.NDArray[np.uint8], index: int, settings: Settings) -> dict[Substream, bytes]:
+    """The substreams of what the settings want and of the texture index 1..63; first: frame uint8 (H, W, 3)."""
     streams = {}
-    if options.caption:
-        streams[Substream.CAPTION] = pack_caption(options.caption)
-    if options.sketch and (data := sketch.encode(edges(rgb[0]))):
-        streams[Substream.SKETCH] = data
-    found = detail(rgb)
-    streams[Substream.TEXTURE] = bytes([texture_index(found)])
-    streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(cell_levels(found)))
+    if settings.caption:
+        streams[Substream.CAPTION] = pack_caption(settings.caption)
+    if settings.sketch:
+        from neurcodec.analysis.edges import edges  # OpenCV is for encoding only
+
+        if data := sketch.encode(edges(first)):
+            streams[Substream.SKETCH] = data
+    streams[Substream.TEXTURE] = bytes([index])
     return streams
 
 
-def hints(gop: Gop, header: Header) -> Hints:
-    """What a chunk tells the generator; DamageError where a substream does not hold what it should."""
+def decode(gop: Gop, header: Header) -> Hints:
+    """What a GOP tells the generator; DamageError where a substream does not hold what it should."""
     streams = gop.substreams
     caption, lines = streams.get(Substream.CAPTION), streams.get(Substream.SKETCH)
     index, strength = streams.get(Substream.TEXTURE), streams.get(Substream.STRENGTH)

@@ -1,0 +1,40 @@
+"""What a group of pictures is coded from and with: immutable values that go into a codec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+MAX_QUALITY = 63
+PRESETS = {"slow": 1, "medium": 2, "fast": 6}
+"""Speed against size: the preset of SVT-AV1 that codes the layered profile's base."""
+
+
+class Pictures(NamedTuple):
+    """The frames of a GOP: uint8 (T, H, W, 3) RGB, the pts of each, how long the last one is shown (0: unknown)."""
+
+    rgb: npt.NDArray[np.uint8]
+    pts: tuple[int, ...]
+    last_duration: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a GOP is coded.
+
+    quality: 0 (smallest) to 63. preset: one of PRESETS (native has one speed). backbone_interval: 1 to 4; None measures
+    the motion (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one
+    gets detail latents, 0 none does. caption: what the video shows, "" for none. sketch: add the edges of the first
+    frame.
+    """
+
+    quality: int
+    preset: str = "medium"
+    backbone_interval: int | None = None
+    detail: int = 0
+    caption: str = ""
+    sketch: bool = False
