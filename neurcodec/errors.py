@@ -10,9 +10,10 @@
     ├── DeviceError 9       the device asked for is not there
     ├── DependencyError 10  an optional package or tool is not installed
     ├── PartialError 11     the job ended, but not all of it could be done (salvage)
-    └── TargetError 12      a rate or quality target cannot be reached
+    ├── TargetError 12      a rate or quality target cannot be reached
+    └── ArgumentError 2     an argument that means nothing, or excludes another (a ValueError too)
 
-Usage errors exit with 2 (click), Ctrl-C with 130.
+Usage errors of the commands exit with 2 (click), Ctrl-C with 130.
 """
 
 from __future__ import annotations
@@ -85,3 +86,9 @@ class TargetError(NcodecError):
     """A rate or quality target cannot be reached."""
 
     exit_code = 12
+
+
+class ArgumentError(NcodecError, ValueError):
+    """An argument of a function that means nothing, or that excludes another one."""
+
+    exit_code = 2

@@ -104,7 +104,7 @@ def test_threads_and_tf32_are_as_they_were_after_a_job(coded: Path, source: Path
         neurcodec.encode(source, tmp_path / "a.nvc", model=str(tiny_model), threads=1, **QUICK)
         neurcodec.decode(coded, tmp_path / "a.mkv", model=str(tiny_model), threads=1)
         with neurcodec.open(coded, model=str(tiny_model), threads=1) as video:
-            next(video)
+            next(iter(video))
             assert torch.get_num_threads() == 2
         assert torch.get_num_threads() == 2
         assert torch.backends.cudnn.allow_tf32

@@ -27,9 +27,10 @@ MAY_IMPORT = {
     "jobs": BELOW_JOBS,
     "training": BELOW_CLI,
     "evaluation": BELOW_CLI,
-    "cli": BELOW_CLI,
+    "cli": BELOW_CLI | {"api"},
     "__main__": {"cli"},
-    "__init__": BELOW_CLI,
+    "api": BELOW_CLI,
+    "__init__": BELOW_CLI | {"api"},
 }
 FOREIGN = {
     "container": {"torch", "numpy", "cv2", "av", "diffusers", "constriction"},

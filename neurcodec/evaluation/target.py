@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurcodec.codec.settings import MAX_QUALITY, Pictures
-from neurcodec.errors import DependencyError, InputError, TargetError
+from neurcodec.errors import ArgumentError, DependencyError, InputError, TargetError
+from neurcodec.files import pipes
 from neurcodec.jobs.options import EncodeOptions, Found, fitting
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ class MetricTarget:
 
     def __post_init__(self) -> None:
         if self.metric not in TITLES or not 0 <= self.value <= 1:
-            raise ValueError(f"{self.metric} {self.value} is no target; known are ms-ssim and lpips, from 0 to 1")
+            raise ArgumentError(f"{self.metric} {self.value} is no target; known are ms-ssim and lpips, from 0 to 1")
 
-    def find(self, source: Path, options: EncodeOptions, codec: ChunkCodec) -> Found:
+    def find(self, source: pipes.Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
         """The lowest quality that meets the target on samples, as `options` say; `codec` must have its generator.
 
         Raises TargetError where no quality does; DependencyError, ModelError or InputError where it cannot be measured.
@@ -86,7 +87,7 @@ class MetricTarget:
         samples, chunks, header = take_samples(source, options)
         smallest = SMALLEST[self.metric]
         if min(header.width, header.height) < smallest:
-            raise InputError(f"{source}: {TITLES[self.metric]} needs at least {smallest}x{smallest} pixels")
+            raise InputError(f"{pipes.name(source)}: {TITLES[self.metric]} needs at least {smallest}x{smallest} pixels")
         known = _Known(_key(self.metric, samples, options, codec))
 
         def gap(quality: int) -> float:
@@ -101,8 +102,8 @@ class MetricTarget:
         best = known.values[quality]
         if gap(quality) < 0:
             raise TargetError(
-                f"{source}: {TITLES[self.metric]} {self.value:g} is out of reach: quality {quality}, the highest, "
-                f"gives {best:.4f} on samples of {len(samples)} of {chunks} chunks"
+                f"{pipes.name(source)}: {TITLES[self.metric]} {self.value:g} is out of reach: "
+                f"quality {quality}, the highest, gives {best:.4f} on samples of {len(samples)} of {chunks} chunks"
             )
         return Found(quality, self.metric, self.value, best, len(samples), chunks)
 
@@ -131,20 +132,17 @@ def search(gap: Callable[[int], float]) -> int:
     return high
 
 
-def take_samples(source: Path, options: EncodeOptions) -> tuple[list[Sample], int, Header]:
+def take_samples(source: pipes.Place, options: EncodeOptions) -> tuple[list[Sample], int, Header]:
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     import numpy as np
 
     from neurcodec.analysis.chunking import split
-    from neurcodec.files import pipes
     from neurcodec.jobs.encode import header
     from neurcodec.media import Frame, VideoReader
 
-    if source == pipes.STANDARD:
-        raise InputError("a metric target needs a file: the video is read more than once")
     kept: list[tuple[list[Frame], int]] = []
     step, chunks = 1, 0
-    with VideoReader(source) as reader:
+    with VideoReader(pipes.media_again(source)) as reader:
         for chunk in split(reader, reader.info.time_base, options.gop_seconds):
             if chunks % step == 0:
                 most = max(1, SAMPLE_BYTES // ((SAMPLES + 1) * chunk[0].rgb.nbytes))

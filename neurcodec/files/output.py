@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurcodec.errors import OutputError
-from neurcodec.files.pipes import STANDARD, check_output
+from neurcodec.files.pipes import STANDARD, Place, check_output
 
 _NUMBER = re.compile(r"%0?\d*d")
 
@@ -22,12 +22,15 @@ def is_picture_pattern(target: Path) -> bool:
     return target.suffix.lower() == ".png"
 
 
-def check_target(target: Path, source: Path, overwrite: bool) -> None:
+def check_target(target: Place, source: Place, overwrite: bool) -> None:
     """Refuse an output that is the input, is no regular file, exists without `overwrite`, or has no folder.
 
     Raises OutputError. Standard output must be no terminal. An output that is the input is refused even with
     `overwrite`. Of a picture pattern the first picture is looked at; the others are when it is known how many they are.
+    An open file is taken as it is.
     """
+    if not isinstance(target, Path):
+        return
     if target == STANDARD:
         check_output()
         return
@@ -41,7 +44,7 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
         return
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}") from None
-    if source != STANDARD and source.exists() and os.path.samestat(status, source.stat()):
+    if isinstance(source, Path) and source != STANDARD and source.exists() and os.path.samestat(status, source.stat()):
         raise OutputError(f"{target}: output and input are the same file; give another name")
     if not stat.S_ISREG(status.st_mode):
         raise OutputError(f"{target}: not a regular file; give a file name")

@@ -1,4 +1,7 @@
-"""Standard input and output as files, for the name "-". Terminals are refused: the data is binary."""
+"""What a job reads and writes: paths, open binary files, and standard input or output, for the name "-".
+
+Terminals are refused: the data is binary.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from typing import BinaryIO, cast
 
 from neurcodec.errors import DamageError, FormatError, InputError, LimitError, OutputError, TargetError
 
+Place = Path | BinaryIO
+"""A path, or a file that is open for reading or writing bytes."""
 STANDARD = Path("-")
 """The name of standard input, or of standard output."""
 
@@ -37,18 +42,20 @@ class StandardOutput:
         return len(data)
 
 
-def name(path: Path) -> str:
+def name(place: Place) -> str:
     """How messages call an input."""
-    return "standard input" if path == STANDARD else str(path)
+    if isinstance(place, Path):
+        return "standard input" if place == STANDARD else str(place)
+    return str(getattr(place, "name", "input"))
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the file's name before what is found wrong in it."""
+def naming(place: Place) -> Iterator[None]:
+    """Put the input's name before what is found wrong in it."""
     try:
         yield
     except (FormatError, DamageError, LimitError, TargetError) as error:
-        raise type(error)(f"{name(path)}: {error}") from error
+        raise type(error)(f"{name(place)}: {error}") from error
 
 
 def standard_input() -> BinaryIO:
@@ -80,28 +87,39 @@ def standard_output() -> Iterator[BinaryIO]:
         os.close(data)
 
 
-def media(path: Path) -> Path | BinaryIO:
+def media(place: Place) -> Place:
     """What to read a video from."""
-    return standard_input() if path == STANDARD else path
+    return standard_input() if place == STANDARD else place
 
 
-def opened(path: Path) -> Context[BinaryIO]:
+def media_again(place: Place) -> Place:
+    """What to read the same video from once more; InputError where that cannot be."""
+    if place == STANDARD or (not isinstance(place, Path) and not place.seekable()):
+        raise InputError(f"{name(place)}: a target needs a file: the video is read more than once")
+    if not isinstance(place, Path):
+        place.seek(0)
+    return place
+
+
+def opened(place: Place) -> Context[BinaryIO]:
     """The input for reading, forward only where it is a pipe; InputError when it cannot be read."""
-    if path == STANDARD:
+    if not isinstance(place, Path):
+        return nullcontext(place)
+    if place == STANDARD:
         return nullcontext(standard_input())
     try:
-        return path.open("rb")
+        return place.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{place}: cannot be read ({error.strerror})") from None
 
 
 @contextmanager
-def local(path: Path) -> Iterator[Path]:
-    """A path that can be read more than once: `path` itself, or a temporary copy of standard input."""
-    if path != STANDARD:
-        yield path
+def local(place: Place) -> Iterator[Path]:
+    """A path that can be read more than once: `place` itself, or a temporary copy of what is no path."""
+    if isinstance(place, Path) and place != STANDARD:
+        yield place
         return
-    with tempfile.NamedTemporaryFile() as copy:
-        shutil.copyfileobj(standard_input(), copy)
+    with tempfile.NamedTemporaryFile() as copy, opened(place) as file:
+        shutil.copyfileobj(file, copy)
         copy.flush()
         yield Path(copy.name)

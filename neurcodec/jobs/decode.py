@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -26,16 +26,16 @@ _WRITE_BEHIND = 16  # frames and packets
 
 
 def decode_file(
-    source: Path,
-    target: Path,
+    source: pipes.Place,
+    target: pipes.Place,
     options: DecodeOptions | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> DecodeReport:
     """Turn the .nvc file `source` into the video `target`; memory is bounded by the chunks that are under way.
 
     The target's suffix chooses the format; .png takes a number pattern. It appears only when it is whole. "-" is
-    standard input, or output as Matroska. Raises the errors of neurcodec.errors; with `options.salvage` damage is
-    reported in the result instead.
+    standard input, or output as Matroska; both may also be open binary files. Raises the errors of neurcodec.errors;
+    with `options.salvage` damage is reported in the result instead.
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
@@ -57,7 +57,9 @@ def loading_of(profile: Profile, wanted: ModelInfo, options: DecodeOptions) -> L
     return Loading(profile, place, model.info, options.device, options.diffusion, options.compile, options.threads)
 
 
-def _output(target: Path, overwrite: bool) -> AbstractContextManager[Path | BinaryIO]:
+def _output(target: pipes.Place, overwrite: bool) -> AbstractContextManager[Path | BinaryIO]:
+    if not isinstance(target, Path):
+        return nullcontext(target)
     if target == pipes.STANDARD:
         return pipes.standard_output()
     return atomic_pictures(target, overwrite) if is_picture_pattern(target) else atomic_file(target)

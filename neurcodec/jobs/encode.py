@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from neurcodec.codec.settings import Pictures
 from neurcodec.container import Header, ModelInfo, Packet, Profile
-from neurcodec.errors import InputError
+from neurcodec.errors import ArgumentError
 from neurcodec.files import models, pipes
 from neurcodec.files.output import atomic_file, check_target
 from neurcodec.jobs.coders import Coder, Keeping, Pending, coder
@@ -27,21 +27,20 @@ from neurcodec.media import Frame, VideoInfo, VideoReader
 
 
 def encode_file(
-    source: Path,
-    target: Path,
+    source: pipes.Place,
+    target: pipes.Place,
     options: EncodeOptions | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> EncodeReport:
     """Code the video `source` as the .nvc file `target`; memory is bounded by the chunks that are under way.
 
-    The target appears only when it is whole. With `options.resume` a job that stops leaves its chunks in a file of the
-    target's name and ".part", and takes them from there when it runs again. Raises the errors of neurcodec.errors.
+    Both may be open binary files. A target that is a path appears only when it is whole. With `options.resume` a job
+    that stops leaves its chunks in a file of the target's name and ".part", and takes them from there when it runs
+    again. Raises the errors of neurcodec.errors.
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
-    if options.rated and source == pipes.STANDARD:
-        raise InputError("a rate target needs a file: the video is read more than once")
-    with VideoReader(pipes.media(source)) as reader:
+    with VideoReader(pipes.media_again(source) if options.rated else pipes.media(source)) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)
@@ -102,36 +101,46 @@ def _coder(loading: Loading, options: EncodeOptions) -> Coder:
 
 
 @contextmanager
-def _output(target: Path, again: bool) -> Iterator[BinaryIO]:
+def _output(target: pipes.Place, again: bool) -> Iterator[BinaryIO]:
     """Where the file is written before it is the target; `again`: it may be written more than once."""
-    if target != pipes.STANDARD:
+    if not isinstance(target, Path):
+        yield from _into(target, again)
+    elif target != pipes.STANDARD:
         with atomic_file(target) as temporary, temporary.open("xb") as file:
             yield file
-    elif again:
-        with pipes.standard_output() as output, TemporaryFile() as whole:
-            yield cast(BinaryIO, whole)
-            whole.seek(0)
-            shutil.copyfileobj(whole, output)
     else:
         with pipes.standard_output() as output:
-            yield output
+            yield from _into(output, again)
 
 
-def _store(target: Path, described: Header, options: EncodeOptions) -> AbstractContextManager[Store | None]:
+def _into(output: BinaryIO, again: bool) -> Iterator[BinaryIO]:
+    """The output itself, or a file whose bytes go there in the end."""
+    if not again:
+        yield output
+        return
+    with TemporaryFile() as whole:
+        yield cast(BinaryIO, whole)
+        whole.seek(0)
+        shutil.copyfileobj(whole, output)
+
+
+def _store(target: pipes.Place, described: Header, options: EncodeOptions) -> AbstractContextManager[Store | None]:
     """Where chunks are looked for before they are coded; None where nothing would be found."""
     if options.resume:
+        if not isinstance(target, Path) or target == pipes.STANDARD:
+            raise ArgumentError("resume needs a target with a name")
         return FileStore(target.with_name(f"{target.name}.part"), described)
     return nullcontext(MemoryStore() if options.rated else None)
 
 
-def _fitted(source: Path, reader: VideoReader, output: BinaryIO, making: Making) -> EncodeReport:
+def _fitted(source: pipes.Place, reader: VideoReader, output: BinaryIO, making: Making) -> EncodeReport:
     """Write the file as often as it takes to meet the rate target; chunks that keep their quality are coded once."""
     plan = RatePlan(making.options.target_size, making.options.target_kbps)
     cuts = _probe(reader, making, plan)
     while True:
         output.seek(0)
         output.truncate()
-        with VideoReader(source) as again:
+        with VideoReader(pipes.media_again(source)) as again:
             report = Pass(making, again, output, plan, cuts).run()
         if plan.settled(report.bytes):
             return report

@@ -24,20 +24,20 @@ class VerifyReport:
 
 
 @contextmanager
-def open_source(path: Path, salvage: bool = False, limits: bool = True) -> Iterator[Reader]:
+def open_source(path: pipes.Place, salvage: bool = False, limits: bool = True) -> Iterator[Reader]:
     """A Reader of the file; FormatError, DamageError and LimitError from the block name the file."""
     with pipes.naming(path), pipes.opened(path) as file, Reader(file, _limits(limits), salvage=salvage) as reader:
         yield reader
 
 
-def describe(path: Path, limits: bool = True) -> dict[str, Any]:
+def describe(path: pipes.Place, limits: bool = True) -> dict[str, Any]:
     """Everything that `ncodec info` shows; see neurcodec.container.summary."""
     with pipes.naming(path), pipes.local(path) as local:
         return container.summary(local, _limits(limits))
 
 
 def verify_file(
-    path: Path,
+    path: pipes.Place,
     quick: bool = False,
     model: str | None = None,
     progress: ProgressCallback = ignore_progress,

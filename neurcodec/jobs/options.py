@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
-from neurcodec.errors import InputError
+from neurcodec.errors import ArgumentError, InputError
+from neurcodec.files.pipes import Place
 from neurcodec.files.span import Span
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Found:
 class QualityTarget(Protocol):
     """What a video's quality is chosen by; neurcodec.evaluation.target has one."""
 
-    def find(self, source: Path, options: EncodeOptions, codec: ChunkCodec) -> Found:
+    def find(self, source: Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
         """The quality for a video; `codec` can decode too. TargetError where there is none."""
 
 
@@ -100,16 +100,24 @@ class EncodeOptions:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
+        whole_numbers(self, "quality", "detail", least=0)
+        whole_numbers(self, "target_size", "backbone_interval", "threads", "workers", least=1)
+        if self.target_kbps is not None and not self.target_kbps > 0:
+            raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
         if self.preset not in PRESETS:
-            raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
+            raise ArgumentError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
         if sum(choice is not None for choice in (self.target_size, self.target_kbps, self.target)) > 1:
-            raise ValueError("give one target only")
+            raise ArgumentError("give one target only")
         if self.cluster is not None and (self.rated or self.target is not None):
-            raise ValueError("a target and a cluster exclude each other")
+            raise ArgumentError("a target and a cluster exclude each other")
         if not 0 <= self.quality <= MAX_QUALITY:
-            raise ValueError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
+            raise ArgumentError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
+        if self.backbone_interval not in (None, 1, 2, 3, 4):
+            raise ArgumentError(f"backbone interval {self.backbone_interval} is outside 1..4")
+        if not 0 < self.gop_seconds <= 60:
+            raise ArgumentError(f"chunks of {float(self.gop_seconds):g} seconds; above 0 and at most 60")
         if not 0 <= self.detail <= 255:
-            raise ValueError(f"detail {self.detail} is outside 0..255")
+            raise ArgumentError(f"detail {self.detail} is outside 0..255")
 
     @property
     def rated(self) -> bool:
@@ -146,6 +154,18 @@ class DecodeOptions:
     overwrite: bool = False
     threads: int | None = None
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        whole_numbers(self, "crf", least=0)
+        whole_numbers(self, "threads", "workers", least=1)
+
+
+def whole_numbers(options: object, *names: str, least: int) -> None:
+    """ArgumentError where one of these is set and no whole number of at least so much."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ArgumentError(f"{name} {value!r} is no whole number of at least {least}")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from neurcodec.errors import ArgumentError
 from neurcodec.files import pipes
 from neurcodec.files.span import Span, count
 from neurcodec.jobs.decode import loading_of, video_info
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from neurcodec.container import Reader
     from neurcodec.media import VideoInfo
 
 
@@ -32,24 +34,24 @@ class VideoFrame(NamedTuple):
 
 
 class Video:
-    """An .nvc file: iterate it for its frames, `seek` to go on elsewhere. A context manager.
+    """An .nvc file as a sequence of frames: iterate it, as often as you like, or take `video[17]`. A context manager.
 
-    Raises the errors of neurcodec.errors.
-
-    Of DecodeOptions, diffusion, salvage, limits, model, device, compile and threads count.
+    Every iteration reads a file that has a path by itself, so that several, in several threads too, do not disturb each
+    other; of an open file, one at a time goes on. Of DecodeOptions, diffusion, salvage, limits, model, device, compile
+    and threads count. Raises the errors of neurcodec.errors.
     """
 
-    def __init__(self, path: Path, options: DecodeOptions) -> None:
-        self._path, self._salvage, self._stack = path, options.salvage, ExitStack()
+    def __init__(self, source: pipes.Place, options: DecodeOptions) -> None:
+        self._source, self._options, self._stack = source, options, ExitStack()
         try:
-            self._reader = self._stack.enter_context(open_source(path, options.salvage, options.limits))
-            loading = loading_of(self._reader.header.profile, self._reader.model, options)
-            self._decoder = Here(loading)
+            self._reader = self._stack.enter_context(open_source(source, options.salvage, options.limits))
+            self._decoder = Here(loading_of(self._reader.header.profile, self._reader.model, options))
         except BaseException:
             self._stack.close()
             raise
+        self._base = self._reader.header.time_base
         self._origin = self._reader.index[0].first_pts if self._reader.index else 0
-        self._frames = self._decode(Span())
+        self._start = Span()
 
     def __enter__(self) -> Video:
         return self
@@ -59,38 +61,62 @@ class Video:
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[VideoFrame]:
-        return self
-
-    def __next__(self) -> VideoFrame:
-        return next(self._frames)
+    def __iter__(self) -> Generator[VideoFrame]:
+        return self._decode(self._start)
 
     def __len__(self) -> int:
         return count(self._reader, None) or 0
+
+    def __getitem__(self, place: int) -> VideoFrame:
+        """The frame of this number, from the end if it is negative; its chunk is decoded up to it."""
+        first = place + len(self) if place < 0 else place
+        if not 0 <= first < len(self):
+            raise IndexError(f"no frame {place} in a video of {len(self)}")
+        with closing(self._decode(Span(Fraction(first), Fraction(first + 1)))) as frames:
+            return next(frames)
 
     @property
     def info(self) -> VideoInfo:
         """Size, rate, colour tags, metadata and copied streams."""
         return video_info(self._reader)
 
+    @property
+    def duration(self) -> Fraction:
+        """Seconds from the first frame to the end of the last; 0 where that is not known."""
+        if not self._reader.seekable or not self._reader.index:
+            return Fraction(0)
+        with self._reading() as reader:
+            reader.seek_frame(reader.index[-1].first_frame)
+            last = next(reader.gops())
+        return (last.pts[-1] + last.last_duration - self._origin) * self._base
+
     def seek(self, frame: int | None = None, *, time: Fraction | float | None = None) -> None:
-        """Go on with the frame of this number, or with the first one at or after `time` seconds; give one of them."""
+        """Have iterations start with the frame of this number, or with the first one at or after `time` seconds."""
         if (frame is None) == (time is None):
-            raise ValueError("give either a frame number or a time")
+            raise ArgumentError("give either a frame number or a time")
         first = Fraction(frame) if frame is not None else Fraction(time or 0)
         if first < 0:
-            raise ValueError(f"cannot seek to {float(first):g}, before the start")
-        self._frames.close()
-        self._frames = self._decode(Span(first, seconds=frame is None))
+            raise ArgumentError(f"cannot seek to {float(first):g}, before the start")
+        self._start = Span(first, seconds=frame is None)
 
     def close(self) -> None:
         """Close the file."""
-        self._frames.close()
         self._stack.close()
 
     def _decode(self, span: Span) -> Generator[VideoFrame]:
-        base = self._reader.header.time_base
-        playback = Playback(self._reader, self._decoder, span, self._salvage, seekable=True)
-        with pipes.naming(self._path), closing(playback.frames()) as frames:
-            for frame in frames:
-                yield VideoFrame(frame.rgb, (frame.pts - self._origin) * base, frame.duration * base)
+        with self._reading() as reader:
+            playback = Playback(reader, self._decoder, span, self._options.salvage, seekable=True)
+            with closing(playback.frames()) as frames:
+                for frame in frames:
+                    time = (frame.pts - self._origin) * self._base
+                    yield VideoFrame(frame.rgb, time, frame.duration * self._base)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        """A reader of one's own, or of an open file the one that there is; errors name the file."""
+        if isinstance(self._source, Path) and self._source != pipes.STANDARD:
+            with open_source(self._source, self._options.salvage, self._options.limits) as reader:
+                yield reader
+        else:
+            with pipes.naming(self._source):
+                yield self._reader

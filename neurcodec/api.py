@@ -1,0 +1,285 @@
+"""The functions and types that programs use; `neurcodec` exports them, and the commands are made of them.
+
+Files are paths, as str or Path ("-" is standard input or output), or open binary files. All errors are of
+neurcodec.errors; a wrong argument is an ArgumentError, before anything is read. Everything here may be called from
+several threads at once: they share the networks, and each job has its own options. CPU threads of torch are a setting
+of the process, so jobs with other `threads` at the same time change each other's speed, not their bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from neurcodec.container import Profile
+from neurcodec.errors import ArgumentError
+from neurcodec.files.span import Span
+from neurcodec.jobs.options import (
+    DEFAULT_MODEL,
+    Cluster,
+    DecodeOptions,
+    DecodeReport,
+    EncodeOptions,
+    EncodeReport,
+    ProgressCallback,
+    ignore_progress,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from neurcodec.jobs.inspection import VerifyReport
+    from neurcodec.jobs.video import Video
+
+Source = str | Path | BinaryIO
+Seconds = Fraction | float
+
+
+def encode(
+    source: Source,
+    target: Source,
+    *,
+    quality: int | None = None,
+    target_size: int | None = None,
+    target_kbps: float | None = None,
+    target_ms_ssim: float | None = None,
+    target_lpips: float | None = None,
+    weights: str | Path | None = None,
+    profile: str | Profile = "auto",
+    preset: str = EncodeOptions.preset,
+    gop_seconds: Seconds = EncodeOptions.gop_seconds,
+    backbone_interval: int | None = None,
+    detail: int = 0,
+    caption: str = "",
+    sketch: bool = False,
+    audio: bool = True,
+    model: str | Path = DEFAULT_MODEL,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    workers: int | None = None,
+    cluster: Cluster | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> EncodeReport:
+    """Code the video `source` as the .nvc file `target`.
+
+    quality: 0 (smallest file) to 63; or one target: bytes or kilobits a second of the whole file, or a metric of the
+    restored picture (weights: the folder of the LPIPS weights). profile: "auto", "layered" or "native". progress: is
+    called after every frame or chunk. The rest are the fields of neurcodec.jobs.options.EncodeOptions.
+    """
+    from neurcodec.evaluation.target import MetricTarget
+    from neurcodec.jobs.encode import encode_file
+
+    metrics = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
+    if sum(choice is not None for choice in (quality, target_size, target_kbps, *metrics.values())) > 1:
+        raise ArgumentError("give only one of a quality and the targets")
+    folder = None if weights is None else Path(weights)
+    target_of = [MetricTarget(name, value, folder) for name, value in metrics.items() if value is not None]
+    options = EncodeOptions(
+        profile=_profile(profile),
+        quality=EncodeOptions.quality if quality is None else quality,
+        target_size=target_size,
+        target_kbps=target_kbps,
+        target=target_of[0] if target_of else None,
+        preset=preset,
+        model=str(model),
+        device=device,
+        gop_seconds=_fraction("gop_seconds", gop_seconds),
+        backbone_interval=backbone_interval,
+        detail=detail,
+        caption=caption,
+        sketch=sketch,
+        audio=audio,
+        resume=resume,
+        overwrite=overwrite,
+        threads=threads,
+        workers=workers,
+        cluster=cluster,
+    )
+    return encode_file(_place(source), _place(target), options, progress)
+
+
+def decode(
+    source: Source,
+    target: Source,
+    *,
+    start: Seconds | None = None,
+    end: Seconds | None = None,
+    frames: tuple[int, int | None] | None = None,
+    diffusion: bool = True,
+    salvage: bool = False,
+    limits: bool = True,
+    model: str | Path | None = None,
+    device: str = "auto",
+    compile: bool = False,
+    format: str | None = None,
+    video_codec: str | None = None,
+    crf: int | None = None,
+    overwrite: bool = False,
+    threads: int | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> DecodeReport:
+    """Turn the .nvc file `source` back into the video `target`.
+
+    start, end: the part to decode, in seconds; or frames: the first one and the one behind the last (None: to the end).
+    The rest are the fields of neurcodec.jobs.options.DecodeOptions. What salvage leaves out is in the report.
+    """
+    from neurcodec.jobs.decode import decode_file
+
+    options = DecodeOptions(
+        diffusion=diffusion,
+        salvage=salvage,
+        limits=limits,
+        span=part(start, end, frames),
+        model=None if model is None else str(model),
+        device=device,
+        compile=compile,
+        format=format,
+        video_codec=video_codec,
+        crf=crf,
+        overwrite=overwrite,
+        threads=threads,
+        workers=workers,
+    )
+    return decode_file(_place(source), _place(target), options, progress)
+
+
+def open(
+    source: Source,
+    *,
+    diffusion: bool = True,
+    salvage: bool = False,
+    limits: bool = True,
+    model: str | Path | None = None,
+    device: str = "auto",
+    compile: bool = False,
+    threads: int | None = None,
+) -> Video:
+    """Open an .nvc file for its frames, with times, in any order; options as for `decode`."""
+    from neurcodec.jobs.video import Video
+
+    name = None if model is None else str(model)
+    options = DecodeOptions(
+        diffusion=diffusion, salvage=salvage, limits=limits, model=name, device=device, compile=compile, threads=threads
+    )
+    return Video(_place(source), options)
+
+
+def info(source: Source, *, limits: bool = True) -> dict[str, Any]:
+    """What an .nvc file holds, as `ncodec info --json` shows it. Reads its structure, not its pictures."""
+    from neurcodec.jobs.inspection import describe
+
+    return describe(_place(source), limits)
+
+
+def verify(
+    source: Source,
+    *,
+    quick: bool = False,
+    model: str | Path | None = None,
+    limits: bool = True,
+    progress: ProgressCallback = ignore_progress,
+) -> VerifyReport:
+    """Check every rule of the format, and unless `quick` that all latents and base layers decode.
+
+    Raises FormatError, DamageError or LimitError at the first thing that is wrong.
+    """
+    from neurcodec.jobs.inspection import verify_file
+
+    return verify_file(_place(source), quick, None if model is None else str(model), progress, limits)
+
+
+def encode_chunk(
+    frames: NDArray[np.uint8],
+    frame_rate: Seconds = 25,
+    *,
+    quality: int = EncodeOptions.quality,
+    profile: str | Profile = "auto",
+    preset: str = EncodeOptions.preset,
+    backbone_interval: int | None = None,
+    detail: int = 0,
+    caption: str = "",
+    sketch: bool = False,
+    model: str | Path = DEFAULT_MODEL,
+    device: str = "auto",
+    threads: int | None = None,
+) -> bytes:
+    """The bytes of a whole .nvc file with these frames, uint8 (1 to 255, height, width, 3) RGB, as one chunk."""
+    from neurcodec.jobs import chunk
+
+    options = EncodeOptions(
+        profile=_profile(profile),
+        quality=quality,
+        preset=preset,
+        model=str(model),
+        device=device,
+        backbone_interval=backbone_interval,
+        detail=detail,
+        caption=caption,
+        sketch=sketch,
+        threads=threads,
+    )
+    return chunk.encode(frames, _fraction("frame_rate", frame_rate), options)
+
+
+def decode_chunk(
+    data: bytes,
+    *,
+    diffusion: bool = True,
+    limits: bool = True,
+    model: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> NDArray[np.uint8]:
+    """The frames, uint8 (T, height, width, 3) RGB, of what `encode_chunk` gave."""
+    from neurcodec.jobs import chunk
+
+    name = None if model is None else str(model)
+    return chunk.decode(
+        data, DecodeOptions(diffusion=diffusion, limits=limits, model=name, device=device, threads=threads)
+    )
+
+
+def part(start: Seconds | None, end: Seconds | None, frames: Sequence[int | None] | None) -> Span | None:
+    """The part of a video from one time to another, or from one frame to before another; None for all of it."""
+    if frames is None:
+        if start is None and end is None:
+            return None
+        span = Span(_fraction("start", start or 0), None if end is None else _fraction("end", end), seconds=True)
+    elif start is not None or end is not None:
+        raise ArgumentError("frames and start or end exclude each other")
+    elif len(frames) != 2:
+        raise ArgumentError("frames are two numbers: the first one, and the one behind the last")
+    else:
+        first, stop = frames
+        span = Span(Fraction(first or 0), None if stop is None else Fraction(stop))
+    if span.first < 0:
+        raise ArgumentError(f"{span} begin before the start")
+    if span.end is not None and span.end <= span.first:
+        raise ArgumentError(f"{span} hold no frame: the end must be above the start")
+    return span
+
+
+def _place(file: Source) -> Path | BinaryIO:
+    return Path(file) if isinstance(file, str | Path) else file
+
+
+def _profile(name: str | Profile) -> Profile | None:
+    if isinstance(name, Profile):
+        return name
+    known = {"auto": None, **{profile.name.lower(): profile for profile in Profile}}
+    if name not in known:
+        raise ArgumentError(f"profile {name!r} is none of {', '.join(known)}")
+    return known[name]
+
+
+def _fraction(name: str, value: Seconds) -> Fraction:
+    try:
+        return Fraction(value).limit_denominator(1001)
+    except (ValueError, OverflowError, TypeError):
+        raise ArgumentError(f"{name} {value!r} is not a finite number") from None
