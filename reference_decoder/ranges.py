@@ -1,11 +1,11 @@
-"""The second reader's range decoder, written from bitstream_spec.md section 6.1 alone, for latents and sketches."""
+"""The range decoder, written from bitstream_spec.md section 6.1 alone, for latents and sketches."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
 
-from spec_reader import need
+from reference_decoder.errors import need
 
 MASK = 2**64 - 1
 
@@ -38,7 +38,7 @@ class RangeDecoder:
     def symbol(self, table: Table) -> int:
         scale = self.range >> 24
         q = (self.point - self.low & MASK) // scale
-        need(q < 2**24, "not decodable")
+        need(q < 2**24, "a symbol that no encoder writes")
         s = bisect_right(table.lower, q) - 1
         self.low = self.low + scale * table.lower[s] & MASK
         self.range = scale * table.frequencies[s]

@@ -1,12 +1,13 @@
-"""The second reader's base layer, written from bitstream_spec.md section 6.10 alone."""
+"""The base layer, written from bitstream_spec.md section 6.10 alone."""
 
 from __future__ import annotations
 
 import base64
 from functools import cache
 
-from spec_range import RangeDecoder, Table
-from spec_reader import SPEC, need
+from reference_decoder.errors import need
+from reference_decoder.fields import Bytes, text_block
+from reference_decoder.ranges import RangeDecoder, Table
 
 S = [1, 2, 4, 6, 10, 17, 27, 45, 74, 120, 194, 311, 488, 747, 1102, 1546, 2048]
 S += [2550, 2994, 3349, 3608, 3785, 3902, 3976, 4022, 4051, 4069, 4079, 4086, 4090, 4092, 4094, 4095]
@@ -71,7 +72,7 @@ def heads(coder: RangeDecoder, state: State, packets: int) -> list[list[list[int
                 t = len(head)
                 if 1 < t < 6 and head[-1] < 128:
                     head.append(0)
-                    need(head[1] < 128 or any(head[2:]), "not the shortest")
+                    need(head[1] < 128 or any(head[2:]), "a size not in its shortest form")
                     continue
                 for place, same in ((1, [0]), (7, [0, 6]), (9, [0, 6, 8])):
                     if t == place:
@@ -106,8 +107,7 @@ def size(head: list[int]) -> int:
 
 @cache
 def dictionary() -> State:
-    block = SPEC.read_text(encoding="utf-8").split("<!-- packet dictionary -->\n```\n")[1].split("```")[0]
-    coder = RangeDecoder(base64.b64decode(block))
+    coder = RangeDecoder(base64.b64decode(text_block("packet dictionary")))
     state = State()
     for packets in (24, 48, 96, 160):
         heads(coder, state, packets)
@@ -117,14 +117,9 @@ def dictionary() -> State:
 
 def packets(data: bytes, count: int) -> list[bytes]:
     """The packets of substream 8."""
-    n, at = 0, 0
-    while True:
-        n |= (data[at] & 127) << 7 * at
-        at += 1
-        if data[at - 1] < 128:
-            break
-    need(len(data) >= at + n, "heads that are cut off")
-    coder, tails = RangeDecoder(data[at : at + n]), data[at + n :]
+    b = Bytes(data)
+    coder = RangeDecoder(b.raw(b.uvar()))
+    tails = b.data
     out = []
     for rows in heads(coder, dictionary().copy(), count):
         out.append(b"")

@@ -1,4 +1,4 @@
-"""A second reader, written from bitstream_spec.md alone: plain Python, slow, sharing no code with the package.
+"""The container, written from bitstream_spec.md sections 2 to 5, 11 and 12 alone.
 
 `read(data)` checks a whole file and returns what is in it as plain dicts and lists, down to the substreams. It raises
 Refused with the kind of error that section 11 of the specification gives.
@@ -6,104 +6,24 @@ Refused with the kind of error that section 11 of the specification gives.
 
 from __future__ import annotations
 
-import sys
 import zlib
-from pathlib import Path
 from typing import Any
 
-SPEC = Path(__file__).parent.parent / "bitstream_spec.md"
+from reference_decoder.errors import Refused, need
+from reference_decoder.fields import INT_MAX, TIME_MAX, U32_MAX, Bytes, text_block
+
 SIGNATURE = bytes([0x8B, 0x4E, 0x56, 0x43, 0x0D, 0x0A, 0x1A, 0x0A])
-TIME_MAX = 2**62 - 1
-INT_MAX = 2**31 - 1
-U32_MAX = 2**32 - 1
 LIMITS = {
     "side": 16384, "pixels": 2**28, "chunk_pixels": 2**32, "chunk_bytes": 2**26, "seconds": 43200, "streams": 64,
     "stream_bytes": 2**27, "metadata_bytes": 2**20, "index_entries": 2**18,
 }  # fmt: skip
 
 
-class Refused(Exception):
-    """The file must be rejected; `kind` is format, damage or limit."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}")
-        self.kind = kind
-
-
-def need(condition: bool, message: str, kind: str = "damage") -> None:
-    if not condition:
-        raise Refused(kind, message)
-
-
-class Bytes:
-    """Section 2.1: field types."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def raw(self, count: int) -> bytes:
-        need(count <= len(self.data), "a field does not fit")
-        head, self.data = self.data[:count], self.data[count:]
-        return head
-
-    def fixed(self, count: int, low: int, high: int, signed: bool = False, beyond: str = "damage") -> int:
-        return within(int.from_bytes(self.raw(count), "little", signed=signed), low, high, beyond)
-
-    def u8(self, low: int = 0, high: int = 255, beyond: str = "damage") -> int:
-        return self.fixed(1, low, high, beyond=beyond)
-
-    def u32(self, low: int = 0) -> int:
-        return self.fixed(4, low, U32_MAX)
-
-    def uvar(self, low: int = 0, high: int = 2**63 - 1) -> int:
-        value = shift = 0
-        while True:
-            need(shift < 63, "integer longer than 9 bytes")
-            byte = self.u8()
-            value += (byte % 128) << shift
-            if byte < 128:
-                need(byte > 0 or shift == 0, "integer not in its shortest form")
-                return within(value, low, high)
-            shift += 7
-
-    def svar(self) -> int:
-        value = self.uvar()
-        return within(-(value + 1) // 2 if value % 2 else value // 2, -TIME_MAX, TIME_MAX)
-
-    def blob(self, low: int, high: int) -> bytes:
-        return self.raw(self.uvar(low, high))
-
-    def text(self, low: int, high: int) -> str:
-        try:
-            return self.blob(low, high).decode("utf-8")
-        except UnicodeDecodeError:
-            raise Refused("damage", "text is not UTF-8") from None
-
-    def ratio(self, low: int) -> tuple[int, int]:
-        return self.uvar(low, INT_MAX), self.uvar(1, INT_MAX)
-
-    def pairs(self, low: int) -> dict[str, str]:
-        count = self.uvar(low, 1024)
-        need(count <= len(self.data), "more pairs than bytes")
-        pairs = [(self.text(1, 255), self.text(0, 65536)) for _ in range(count)]
-        need(len(dict(pairs)) == count, "a key is there twice")
-        return dict(pairs)
-
-    def end(self) -> None:
-        need(not self.data, "bytes behind the last field")
-
-
-def within(value: int, low: int, high: int, beyond: str = "damage") -> int:
-    need(value <= high, f"{value} is above {high}", beyond)
-    need(value >= low, f"{value} is below {low}")
-    return value
-
-
 def preamble(data: bytes) -> None:
     """Section 3.1."""
-    need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "signature", "format")
+    need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "the signature is not that of an .nvc file", "format")
     need(len(data) >= 12, "the preamble is cut")
-    need(data[8] == 1 and data[10] <= 5 and data[11] == 0, "version or flags", "format")
+    need(data[8] == 1 and data[10] <= 5 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
 
 
 def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
@@ -113,15 +33,22 @@ def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
         need(at + 13 <= len(data), "the file ends in a chunk")
         length = int.from_bytes(data[at + 5 : at + 9], "little")
         need(at + 13 + length <= len(data), "the file ends in a chunk")
-        need(length <= LIMITS["chunk_bytes"], "chunk", "limit")
-        need(data[at : at + 4] != b"meta" or length <= LIMITS["metadata_bytes"], "meta", "limit")
+        need(length <= LIMITS["chunk_bytes"], f"the chunk at byte {at} is above the limit of its size", "limit")
+        need(data[at : at + 4] != b"meta" or length <= LIMITS["metadata_bytes"], "metadata above the limit", "limit")
         crc = data[at + 9 + length : at + 13 + length]
-        need(int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length]), "CRC")
+        need(
+            int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length]),
+            f"the CRC of the chunk at byte {at} differs",
+        )
         kind = data[at : at + 4]
-        need(all(65 <= c <= 90 for c in kind) or all(97 <= c <= 122 for c in kind), "chunk type", "format")
-        need(data[at + 4] == 0, "chunk flags", "format")
+        need(
+            all(65 <= c <= 90 for c in kind) or all(97 <= c <= 122 for c in kind),
+            f"the chunk at byte {at} has a type that is none",
+            "format",
+        )
+        need(data[at + 4] == 0, f"the chunk at byte {at} has unknown flags", "format")
         name = kind.decode("ascii")
-        need(name in ("HEAD", "MODL", "GOPC", "FEND") or name.islower(), "unknown critical chunk", "format")
+        need(name in ("HEAD", "MODL", "GOPC", "FEND") or name.islower(), f"unknown critical chunk {name}", "format")
         out.append((name, at, data[at + 9 : at + 9 + length], crc))
         at += 13 + length
         if name == "FEND":
@@ -135,14 +62,14 @@ def header(payload: bytes) -> dict[str, Any]:
     out: dict[str, Any] = {"profile": b.u8(0, 1, "format")}
     for side in ("width", "height"):
         out[side] = b.uvar(1, 2**20)
-        need(out[side] <= LIMITS["side"], side, "limit")
+        need(out[side] <= LIMITS["side"], f"{side} above the limit", "limit")
     out |= {"time_base": b.ratio(1), "frame_rate": b.ratio(0), "sar": b.ratio(0)}
     out |= {"primaries": b.u8(), "transfer": b.u8(), "matrix": b.u8(), "range": b.u8(0, 2), "location": b.u8(0, 6)}
     out["bit_depth"] = b.u8(1, 32)
     has_matrix = b.u8(0, 1)
     out["display_matrix"] = [b.fixed(4, -(2**31), INT_MAX, True) for _ in range(9)] if has_matrix else None
     b.end()
-    need(out["width"] * out["height"] <= LIMITS["pixels"], "pixels", "limit")
+    need(out["width"] * out["height"] <= LIMITS["pixels"], "pixels of a picture above the limit", "limit")
     return out
 
 
@@ -172,8 +99,10 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     rows = [(b.u8(0, 10, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
-    need(sum(size for _, size in rows) == len(b.data), "substream sizes")
-    need(frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "chunk_pixels", "limit")
+    need(sum(size for _, size in rows) == len(b.data), "substream sizes do not fill the chunk")
+    need(
+        frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "pixels of a chunk above the limit", "limit"
+    )
     out["substreams"] = {number: b.raw(size) for number, size in rows}
     need(head["profile"] == 1 or not {3, 8} & set(ids), "base layer in the native profile")
     need(not {3, 8} <= set(ids) and not {7, 9} <= set(ids), "two substreams of which a chunk has one at most")
@@ -187,8 +116,7 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
 
 def dictionary() -> bytes:
     """The text of section 4.3.1: the lines of its block, each with a blank behind it."""
-    block = SPEC.read_text(encoding="utf-8").split("<!-- caption dictionary -->\n```\n")[1].split("```")[0]
-    return block.replace("\n", " ").encode()
+    return text_block("caption dictionary").replace("\n", " ").encode()
 
 
 def caption(data: bytes) -> str:
@@ -213,7 +141,7 @@ def timing(b: Bytes, frames: int) -> tuple[list[int], int]:
         return [first + i * spacing for i in range(frames)], spacing
     if mode == 1:
         num, den, phase, last = b.uvar(1, 2**30), b.uvar(1, 2**30), b.uvar(0, 2**30), b.uvar(0, TIME_MAX)
-        need(num >= den and phase < den, "even timing")
+        need(num >= den and phase < den, "even timing with a step or phase that is none")
         return [first + (phase + i * num) // den for i in range(frames)], last
     need(frames <= len(b.data), "more durations than bytes")
     durations = [b.uvar(0, TIME_MAX) for _ in range(frames)]
@@ -241,13 +169,13 @@ def packets(payload: bytes, known: int) -> list[dict[str, Any]]:
     out = []
     for _ in range(count):
         flags = b.u8()
-        need(not flags & 4, "packet flags", "format")
+        need(not flags & 4, "unknown flags of a packet", "format")
         need(flags & 24 != 24 and flags & 96 != 96, "a time both given and absent")
         pts = expected + (b.svar() if flags & 8 else 0)
         dts = pts + (b.svar() if flags & 32 else 0)
         duration = b.uvar(0, TIME_MAX) if flags & 128 else duration
         expected = pts + duration
-        need(max(abs(pts), abs(dts), abs(expected)) <= TIME_MAX, "packet times")
+        need(max(abs(pts), abs(dts), abs(expected)) <= TIME_MAX, "packet times out of range")
         data = b.blob(1, 2**30)
         need(number < known, "no such stream")
         times = {"pts": None if flags & 16 else pts, "dts": None if flags & 64 else dts, "duration": duration}
@@ -260,7 +188,7 @@ def index(payload: bytes) -> list[tuple[int, int, int]]:
     """Section 4.7: (offset, frames, first pts) of every GOPC."""
     b = Bytes(payload)
     count = b.uvar(1, U32_MAX)
-    need(count <= LIMITS["index_entries"], "index_entries", "limit")
+    need(count <= LIMITS["index_entries"], "more chunks than the limit", "limit")
     need(count <= len(b.data), "more entries than bytes")
     out, offset, pts = [], 0, 0
     for _ in range(count):
@@ -315,12 +243,12 @@ class _Body:
             self.packets += packets(payload, len(self.streams))
         elif name == "strm":
             self.stream_bytes += len(payload)
-            need(self.stream_bytes <= LIMITS["stream_bytes"], "strm", "limit")
+            need(self.stream_bytes <= LIMITS["stream_bytes"], "descriptions of streams above the limit", "limit")
             self.streams.append(stream(payload))
             need(not self.begun and self.streams[-1]["stream"] == len(self.streams) - 1, "strm out of order")
         elif name == "meta":
             self.metadata_bytes += len(payload)
-            need(self.metadata_bytes <= LIMITS["metadata_bytes"], "meta", "limit")
+            need(self.metadata_bytes <= LIMITS["metadata_bytes"], "metadata above the limit", "limit")
             b = Bytes(payload)
             self.out["metadata"].update(b.pairs(1))
             b.end()
@@ -333,9 +261,12 @@ class _Body:
         start = self.gops[0]["pts"][0] if self.gops else entry["pts"][0]
         num, den = self.head["time_base"]
         length = entry["pts"][-1] + entry["last_duration"] - start
-        need(length * num <= LIMITS["seconds"] * den, "seconds", "limit")
-        need(len(self.gops) < LIMITS["index_entries"], "index_entries", "limit")
-        need(entry["first_frame"] == sum(other["frames"] for other in self.gops), "frame number")
+        need(length * num <= LIMITS["seconds"] * den, "a video longer than the limit", "limit")
+        need(len(self.gops) < LIMITS["index_entries"], "more chunks than the limit", "limit")
+        need(
+            entry["first_frame"] == sum(other["frames"] for other in self.gops),
+            "a first frame that is not the number of frames before",
+        )
         self.gops.append(entry)
         self.where.append((at, entry["frames"], entry["pts"][0]))
 
@@ -344,20 +275,9 @@ class _Body:
         b = Bytes(last[2])
         frames, count, distance, chain = b.u32(1), b.u32(1), b.u32(), b.u32()
         b.end()
-        need(frames == sum(entry["frames"] for entry in self.gops) and count == len(self.gops), "totals of FEND")
-        need(distance == (0 if self.index_at is None else last[1] - self.index_at), "index of FEND")
-        need(chain == zlib.crc32(start + b"".join(crcs)), "chain of FEND")
-
-
-def main() -> None:
-    """python tests/spec_reader.py FILE: what the file holds."""
-    content = read(Path(sys.argv[1]).read_bytes())
-    for key in ("header", "model", "metadata", "streams"):
-        print(key, content[key])
-    for entry in content["gops"]:
-        sizes = {number: len(data) for number, data in entry["substreams"].items()}
-        print(entry["first_frame"], entry["types"], entry["quality"], entry["pts"][0], sizes)
-
-
-if __name__ == "__main__":
-    main()
+        need(frames == sum(entry["frames"] for entry in self.gops) and count == len(self.gops), "totals of FEND differ")
+        need(
+            distance == (0 if self.index_at is None else last[1] - self.index_at),
+            "the place of the index in FEND differs",
+        )
+        need(chain == zlib.crc32(start + b"".join(crcs)), "the chain of FEND differs")

@@ -1,11 +1,13 @@
-"""The second reader's sketches and texture levels, written from bitstream_spec.md sections 6.8, 6.9 and 7.2."""
+"""Sketches and texture levels, written from bitstream_spec.md sections 6.8, 6.9 and 7.2."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from spec_latents import MotionDecoder
-from spec_range import RangeDecoder, Table
+
+from reference_decoder.errors import need
+from reference_decoder.motion import MotionDecoder
+from reference_decoder.ranges import RangeDecoder, Table
 
 
 def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
@@ -53,7 +55,7 @@ def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
                 level += -size if negative else size
             levels[y].append(level)
     coder.end()
-    assert all(0 <= level <= 15 for row in levels for level in row)
+    need(all(0 <= level <= 15 for row in levels for level in row), "a texture level out of range")
     return levels
 
 
