@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, the command reference, from the commands themselves: `python docs/make_cli.py`."""
+"""Writes docs/cli.md, the command reference, from the commands themselves: `python -m tools.format.make_cli`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from neurcodec import errors
 from neurcodec.cli import INTERRUPTED, group
 
+ROOT = Path(__file__).parents[2]
 WIDTH = 100
 
 
@@ -48,4 +49,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("cli.md").write_text(reference())
+    (ROOT / "docs" / "cli.md").write_text(reference())

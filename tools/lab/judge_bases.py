@@ -1,8 +1,10 @@
 """What judges say of AV1 bases and of what the generator makes of them, over tunings, scales and quantisers.
 
-    python scripts/judge_bases.py measure CLIP... --out points.jsonl --weights DIR --tuning now --tuning 'plain=tune=1'
-    python scripts/judge_bases.py measure CLIP... --out points.jsonl --weights DIR --model models/default --strengths 1
-    python scripts/judge_bases.py report points.jsonl
+    python -m tools.lab.judge_bases measure CLIP... --out points.jsonl --weights DIR \\
+        --tuning now --tuning plain=tune=1
+    python -m tools.lab.judge_bases measure CLIP... --out points.jsonl --weights DIR \\
+        --model models/default --strengths 1
+    python -m tools.lab.judge_bases report points.jsonl
 
 Settings of the layered profile are chosen by it on training clips (docs/decisions/0027 and on): the base's tuning, its
 ladder of scales, the generator's strength. A point is one base, decoded and shown with a strength of the generator (0

@@ -1,4 +1,4 @@
-"""What `--engine ray` gains on this machine, as docs/ray.md quotes it: python scripts/ray_speed.py CLIP --gop 0.5."""
+"""What `--engine ray` gains on this machine, as docs/ray.md quotes it: python -m tools.lab.ray_speed CLIP --gop 0.5."""
 
 from __future__ import annotations
 

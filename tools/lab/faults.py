@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Faults injected into encode and decode jobs: python scripts/faults.py --trials 240 [--seed N] [--json FILE].
+"""Faults injected into encode and decode jobs: python -m tools.lab.faults --trials 240 [--seed N] [--json FILE].
 
 Each trial runs the real command in a process of its own (forked, with the libraries loaded already) on a tiny clip with
 a seeded tiny model, and disturbs it at a random point. Afterwards there must be the old file, the new one or none under
@@ -25,7 +24,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from fault_jobs import Bench, Broken, outcome, set_up
+from tools.lab.fault_jobs import Bench, Broken, outcome, set_up
 
 
 def killed(bench: Bench, folder: Path, verb: str) -> str:

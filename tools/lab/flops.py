@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Arithmetic of the generator, counted on shapes alone: python scripts/flops.py [--model NAME|DIR] [--tflops 989].
+"""Arithmetic of the generator, counted on shapes alone: python -m tools.lab.flops [--model NAME|DIR] [--tflops 989].
 
 One line for each picture size: GFLOP a frame (a multiplication and an addition are two), the bytes that convolutions
 and products read and write in bfloat16, the most frames a second at a card's peak of arithmetic, of memory, and of
@@ -19,7 +18,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 GROUP = 4
 

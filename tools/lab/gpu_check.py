@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
-"""Everything that is claimed of a GPU, checked and timed in one run: python scripts/gpu_check.py [--device cuda].
+"""Everything that is claimed of a GPU, checked and timed in one run: python -m tools.lab.gpu_check.
 
 Needs no network, and of the package's dependencies only those of the core. Prints a table; the exit code is 1 if a row
 says WRONG. Exactness: the vectors' digests; files encoded on the CPU decode on the device and the other way round, in
 both profiles at three qualities (a decoder checks every chunk's digest). Pixels: the device in its own precision
 against the CPU in float32, at most 1.0 of 255 in root mean square (bitstream_spec.md, section 8.4). Speed: whole jobs,
-and the generator alone, as it is and compiled, against the least time that scripts/flops.py counts at the card's
+and the generator alone, as it is and compiled, against the least time that tools/lab/flops.py counts at the card's
 measured peaks of arithmetic and memory; how often a decoder makes the host wait for the card where nothing should.
 Memory at 1920x1080 for a short and a longer video. `--clips DIR` adds clips of your own; `--quick` takes small
 pictures, for a test of the script.
@@ -33,22 +32,20 @@ import av
 import cv2
 import numpy as np
 import torch
-from flops import GROUP, generator_cost
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from neurcodec.codec import latents
+from neurcodec.container import FrameType, Profile, Reader
+from neurcodec.entropy import selftest
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.errors import NcodecError
+from neurcodec.files import models
+from neurcodec.jobs import decode as decoder
+from neurcodec.jobs import encode as encoder
+from neurcodec.jobs import inspection
+from neurcodec.jobs.options import DecodeOptions, EncodeOptions
+from tools.lab.flops import GROUP, generator_cost
 
-from neurcodec.codec import latents  # noqa: E402
-from neurcodec.container import FrameType, Profile, Reader  # noqa: E402
-from neurcodec.entropy import selftest  # noqa: E402
-from neurcodec.entropy.model import EntropyModel  # noqa: E402
-from neurcodec.errors import NcodecError  # noqa: E402
-from neurcodec.files import models  # noqa: E402
-from neurcodec.jobs import decode as decoder  # noqa: E402
-from neurcodec.jobs import encode as encoder  # noqa: E402
-from neurcodec.jobs import inspection  # noqa: E402
-from neurcodec.jobs.options import DecodeOptions, EncodeOptions  # noqa: E402
-
+ROOT = Path(__file__).parents[2]
 TOLERANCE = 1.0
 QUALITIES = (10, 30, 50)
 Row = tuple[str, str, bool | None]

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""What each part of the layered profile is worth: python scripts/ablation.py CLIP... --weights DIR [--out TABLE.md]
+"""What each part of the layered profile is worth: python -m tools.lab.ablation CLIP... --weights DIR
 
 Codes the first frames of every clip with the jobs that `ncodec encode` and `decode` run, at the same qualities,
 once for each of these, and prints a Markdown table of bytes, LPIPS (squeeze), its flicker tLP, and PSNR:

@@ -1,7 +1,8 @@
-"""Make neurcodec/entropy/packet_dictionary.py (spec section 6.10): python scripts/make_packet_dictionary.py.
+"""Make neurcodec/entropy/packet_dictionary.py (spec section 6.10): python -m tools.format.make_packet_dictionary.
 
 The dictionary is the heads of the example clip's AV1 packets at several lengths and qualities, as the layered profile
-codes them. It belongs to the format: run this only for a new major version. Takes some minutes.
+codes them. It belongs to the format: run this only for a new major version. Takes some minutes. What it writes today
+is another dictionary than the one in use, because the base's tuning has changed since (docs/decisions/0028).
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import numpy as np
 from neurcodec.codec.layered import RANGES, encode_base, setting
 from neurcodec.entropy.packets import Heads, split
 from neurcodec.entropy.rangecoder import Encoder
-from neurcodec.training.pairs import read_frames
+from neurcodec.training.sources import read_frames
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHUNKS = {24: 8, 48: 0, 96: 16, 160: 4}
 """Frames of each chunk, and its quality."""
 TEXT = '''"""What the packet coder has learned before a chunk: heads of OBUs, coded by itself (spec section 6.10).
 
-Made by scripts/make_packet_dictionary.py. Never changed: files need it to decode.
+Made by tools/format/make_packet_dictionary.py. Never changed: files need it to decode.
 """
 
 PACKETS = {counts}

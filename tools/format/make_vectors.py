@@ -1,4 +1,4 @@
-"""Write the container's test vectors again: python scripts/make_vectors.py. The same bytes come out every time.
+"""Write the container's test vectors again: python -m tools.format.make_vectors. The same bytes come out every time.
 
 tests/vectors/good/*.nvc are read by every reader; tests/vectors/bad/*.nvc are refused, with the class of error that
 tests/vectors/bad/errors.json names. Their substreams are text, not latents.
@@ -28,7 +28,7 @@ from neurcodec.container import (
     Writer,
 )
 
-VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
+VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
 HEADER = Header(64, 48, Fraction(1, 12800), Fraction(25), Fraction(1), None, 1, 1, 1, ColorRange.LIMITED, 1)
 LAYERED = replace(HEADER, profile=Profile.LAYERED)
 MODEL = ModelInfo("none", bytes(range(16)), bytes(range(16, 32)))
@@ -182,7 +182,8 @@ def bad() -> dict[str, tuple[str, bytes]]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write all vectors."""
     for name, data in good().items():
         (VECTORS / "good" / f"{name}.nvc").write_bytes(data)
     refused = bad()
@@ -190,3 +191,7 @@ if __name__ == "__main__":
         (VECTORS / "bad" / f"{name}.nvc").write_bytes(data)
     errors = {name: error for name, (error, _) in sorted(refused.items())}
     (VECTORS / "bad" / "errors.json").write_text(json.dumps(errors, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scene_flight import Array, fractal, mix, rgb, sample, smooth
+
+from tools.scenes.flight import Array, fractal, mix, rgb, sample, smooth
 
 TABLE, GLOBE, RING, FOOT, LOWER, UPPER, MARBLE, WALL = range(8)
 LIGHT = np.array([-0.55, 0.72, 0.42], np.float32) / np.float32(np.linalg.norm([-0.55, 0.72, 0.42]))

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""A two-hour video through encode and decode: python scripts/long_run.py [--seconds 7200] [--profile native]
+"""A two-hour video through encode and decode: python -m tools.lab.long_run [--seconds 7200] [--profile native]
 
 The source is a short scene in a loop at 10 frames/s, with uncompressed sound that takes it above 4 GiB at 7200 s (more
 than 2^16 frames). Both commands run as users run them, on a seeded tiny model, are stopped (SIGSTOP) for some seconds
@@ -26,8 +25,9 @@ from typing import Any
 import av
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from tools.clips import scene
+
+ROOT = Path(__file__).parents[2]
 RATE, SIZE, LOOP = 10, (64, 64), 170
 SAMPLES = 96000
 GROWTH, ANSWER = 0.10, 2.0
@@ -38,8 +38,6 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive
 
 def write_source(path: Path, seconds: int) -> None:
     """A scene of 17 s again and again (FFV1), and as much sound (32-bit PCM, 768 kB/s), the packets coded only once."""
-    from conftest import scene
-
     with av.open(str(path), "w") as out:
         video: Any = out.add_stream("ffv1", rate=RATE)
         video.width, video.height, video.pix_fmt, video.gop_size = *SIZE, "yuv420p", 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scene_flight import (
+
+from tools.scenes.flight import (
     SUN,
     SUN_COLOUR,
     Array,

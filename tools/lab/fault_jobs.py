@@ -1,4 +1,4 @@
-"""What scripts/faults.py runs: encode and decode jobs in processes of their own, and the check of how they ended."""
+"""What tools/lab/faults.py runs: encode and decode jobs in processes of their own, and the check of how they ended."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+ROOT = Path(__file__).parents[2]
 OLD = b"the old file"
 HANG = 60.0
 KILLED = -signal.SIGKILL
@@ -161,7 +160,8 @@ def is_whole(job: Job) -> bool:
 def set_up(folder: Path, chance: random.Random) -> Bench:
     """A clip, a model, and what undisturbed jobs write."""
     import numpy as np
-    from conftest import scene, write_clip
+
+    from tools.clips import scene, write_clip
 
     subprocess.run(
         [sys.executable, "-c", "import sys; from pathlib import Path; from neurcodec.training.tiny import *\n"

@@ -2,9 +2,10 @@
 
 Everything is computed here with numpy and OpenCV from fixed seeds. Each frame is the mean of four passes that differ
 in their place within the pixel and their moment within the shutter time (anti-aliasing and motion blur), then a film
-curve and a little sensor noise. Takes about five minutes on two idle cores:
+curve and a little sensor noise. Takes about five minutes on two idle cores. (The comment in
+the committed clip still has the place where this script was before.)
 
-    python scripts/render_example.py [--out examples/flight.mp4] [--jobs 2] [--first 0] [--last 96]
+    python -m tools.scenes.render [--out examples/flight.mp4] [--jobs 2] [--first 0] [--last 96]
 """
 
 from __future__ import annotations
@@ -21,13 +22,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import scene_flight
-import scene_flight_objects
-import scene_globe
 from numpy.typing import NDArray
 
 from neurcodec.container.records import Packet, StreamInfo, StreamKind
 from neurcodec.media import Frame, VideoInfo, VideoWriter
+from tools.scenes import flight, flight_objects, globe
 
 WIDTH, HEIGHT, RATE, FRAMES, CUT = 640, 360, 24, 96, 60
 PASSES = ((-0.25, -0.125), (0.25, -0.375), (0.375, 0.25), (-0.375, 0.375))
@@ -35,8 +34,8 @@ SHUTTER = 0.45
 SAMPLE_RATE = 48000
 ZOOM = {0: 0.62, 1: 0.55}
 EXPOSURE = {0: 0.72, 1: 0.66}
-landscape = cache(scene_flight.build)
-textures = cache(scene_globe.build)
+landscape = cache(flight.build)
+textures = cache(globe.build)
 
 
 def rays(zoom: float, right: float, down: float) -> NDArray[np.floating[Any]]:
@@ -62,9 +61,9 @@ def render(number: int) -> NDArray[np.uint8]:
         time = ((number - CUT if scene else number) + SHUTTER * (k + 0.5) / len(PASSES)) / RATE
         view = rays(ZOOM[scene], right, down)
         if scene:
-            picture = scene_globe.render(textures(3), time, view)
+            picture = globe.render(textures(3), time, view)
         else:
-            picture = scene_flight_objects.render(landscape(7), time, CUT / RATE, view)
+            picture = flight_objects.render(landscape(7), time, CUT / RATE, view)
         total += np.minimum(picture, 6) / len(PASSES)
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
     total *= (EXPOSURE[scene] * (1 - 0.10 * (x * x + 0.6 * y * y)))[..., None].astype(np.float32)
@@ -138,7 +137,7 @@ def pictures(first: int, last: int, jobs: int) -> Iterator[NDArray[np.uint8]]:
 def main() -> None:
     """Render, encode and write the clip."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "examples" / "flight.mp4")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "examples" / "flight.mp4")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--last", type=int, default=FRAMES)
@@ -146,7 +145,7 @@ def main() -> None:
     stream, packets = encoded_sound()
     info = VideoInfo(
         WIDTH, HEIGHT, Fraction(1, RATE), Fraction(RATE), Fraction(1), color_primaries=1, color_transfer=1,
-        color_matrix=1, metadata={"title": "Flight", "comment": "Rendered by scripts/render_example.py"},
+        color_matrix=1, metadata={"title": "Flight", "comment": "Rendered by tools/scenes/render.py"},
         streams=(stream,),
     )  # fmt: skip
     options = {"crf": "17", "preset": "veryslow", "threads": "1"}

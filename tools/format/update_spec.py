@@ -1,4 +1,4 @@
-"""Write the tables, the packet dictionary and the example of bitstream_spec.md: python scripts/update_spec.py."""
+"""Write the tables, the packet dictionary and the example of bitstream_spec.md: python -m tools.format.update_spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurcodec.container.chunks import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
 from neurcodec.container.schema import Cursor, Field, Span, decode
 from neurcodec.entropy.packet_dictionary import CODED
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "bitstream_spec.md"
 EXAMPLE = ROOT / "tests" / "vectors" / "good" / "example.nvc"
 _BLOCK = re.compile(r"(<!-- (table: [^>]+|example|packet dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
