@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fuzz.mutate import mutate
 from reference_decoder import Model, Refused, latents, read
+from reference_decoder.__main__ import sides
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors"
@@ -70,3 +73,20 @@ def test_from_python() -> None:
     content = read((VECTORS / "latents" / "chunks.nvc").read_bytes())
     model = Model(MODEL.read_bytes())
     assert [len(latents(model, content, gop)) for gop in content["gops"]] == [4, 1, 6]
+
+
+def test_mutated_files_are_read_or_refused() -> None:
+    chance, model, refused = random.Random(5), Model(MODEL.read_bytes()), 0
+    seeds = [path.read_bytes() for path in sorted(VECTORS.rglob("*.nvc")) if path.stat().st_size < 2000]
+    for _ in range(1500):
+        try:
+            content = read(mutate(seeds, chance))
+            head = content["header"]
+            for gop in content["gops"]:
+                if head["width"] * head["height"] * gop["frames"] < 1 << 17:  # a changed size can ask for much
+                    sides(head, gop)
+                    latents(model, content, gop)
+        except Refused as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert 1000 < refused < 1500
