@@ -71,11 +71,11 @@ fuzz: $(STAMP)
 	mkdir -p fuzz-corpus
 	$(BIN)/python fuzz/fuzz_container.py -max_total_time=$$((60 * $(MINUTES))) -max_len=4096 -timeout=20 \
 		-rss_limit_mb=512 -print_final_stats=1 fuzz-corpus fuzz/corpus/container tests/vectors/good tests/vectors/bad
-	$(BIN)/python fuzz/fuzz_files.py verify --count 1000000000 --seconds $$((60 * $(MINUTES)))
-	$(BIN)/python fuzz/fuzz_files.py decode --count 1000000000 --batch 500 --seconds $$((60 * $(MINUTES)))
+	$(BIN)/python -m fuzz.fuzz_files verify --count 1000000000 --seconds $$((60 * $(MINUTES)))
+	$(BIN)/python -m fuzz.fuzz_files decode --count 1000000000 --batch 500 --seconds $$((60 * $(MINUTES)))
 
 docs: $(STAMP)
-	$(BIN)/python docs/make_cli.py
+	$(BIN)/python -m tools.format.make_cli
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/test_cli_snapshots.py
 
 clean:

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Mutated files through `verify` and `decode`, in process: python fuzz/fuzz_files.py verify --count 100000
+"""Mutated files through `verify` and `decode`, in process: python -m fuzz.fuzz_files verify --count 100000
 
 The seeds are the test vectors for `verify`, latents and all, and for `decode` clips that a seeded tiny model codes
 here, with sound, of both profiles. Every input must end in a result or in an error of neurcodec.errors within 5 s of
@@ -30,10 +29,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mutate import mutate
+from fuzz.mutate import mutate
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+ROOT = Path(__file__).parent.parent
 HANG = 5.0
 PIXELS = 1 << 21
 SEEDS = 4
@@ -46,12 +44,11 @@ class HangError(Exception):
 
 def write_tiny_seeds(folder: Path) -> None:
     """A tiny model in `folder`/model, and clips coded with it."""
-    from conftest import scene, write_clip
-
     from neurcodec.container import Profile
     from neurcodec.jobs.encode import encode_file
     from neurcodec.jobs.options import EncodeOptions
     from neurcodec.training.tiny import write_tiny_model
+    from tools.clips import scene, write_clip
 
     write_tiny_model(folder / "model", 1)
     clip = write_clip(folder / "clip.mkv", scene(9, (48, 32)), sound=True)

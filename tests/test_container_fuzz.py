@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-import runpy
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fuzz.fuzz_container import one_input
+from fuzz.mutate import mutate
+
 ROOT = Path(__file__).parent.parent
 SEEDS = sorted([*(ROOT / "fuzz" / "corpus" / "container").iterdir(), *(ROOT / "tests" / "vectors").rglob("*.nvc")])
-one_input: Callable[[bytes], None] = runpy.run_path(str(ROOT / "fuzz" / "fuzz_container.py"))["one_input"]
-mutate: Callable[[list[bytes], random.Random], bytes] = runpy.run_path(str(ROOT / "fuzz" / "mutate.py"))["mutate"]
 
 
 def test_the_corpus_is_there() -> None:

@@ -1,4 +1,4 @@
-"""The committed example clip is what scripts/render_example.py says it is."""
+"""The committed example clip is what tools/scenes/render.py says it is."""
 
 from __future__ import annotations
 

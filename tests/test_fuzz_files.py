@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 )
 def test_mutated_files_end_in_documented_errors(target: str, count: int, tmp_path: Path) -> None:
     options = ["--count", str(count), "--findings", str(tmp_path / "found")]
-    command = [sys.executable, "fuzz/fuzz_files.py", target, *options]
+    command = [sys.executable, "-m", "fuzz.fuzz_files", target, *options]
     run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(run.stdout)

@@ -1,4 +1,4 @@
-"""CUDA against the CPU: the same latents, pictures within the tolerance; scripts/gpu_check.py as far as a CPU goes."""
+"""CUDA against the CPU: the same latents, pictures within the tolerance; and gpu_check as far as a CPU goes."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_restored_pictures_are_within_the_tolerance_of_float32(device: str) -> N
 
 
 def test_the_script_runs_on_a_cpu(tiny_model: Path) -> None:
-    command = [sys.executable, "scripts/gpu_check.py", "--device", "cpu", "--quick", "--no-speed", "--frames", "3",
+    command = [sys.executable, "-m", "tools.lab.gpu_check", "--device", "cpu", "--quick", "--no-speed", "--frames", "3",
                "--threads", "1", "--model", tiny_model]  # fmt: skip
     run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

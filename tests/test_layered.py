@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import spec_side
 from conftest import Run, scene, write_clip
 
 from neurcodec import container
@@ -31,6 +30,7 @@ from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.inspection import verify_file
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 from neurcodec.media import VideoReader
+from reference_decoder import side as spec_side
 
 SIZE = (80, 64)
 CELLS = (2, 3)

@@ -7,8 +7,6 @@ import random
 
 import numpy as np
 import pytest
-import spec_packets
-import spec_reader
 from conftest import scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +16,8 @@ from neurcodec.container.schema import pack_uvar
 from neurcodec.entropy import packets
 from neurcodec.errors import DamageError
 from neurcodec.media.av1 import encode_gop
+from reference_decoder import Refused
+from reference_decoder import packets as spec_packets
 
 
 def chunk(streams: dict[Substream, bytes], frames: int) -> Gop:
@@ -98,7 +98,7 @@ def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
             found = packets.decode(chunk({Substream.PACKETS: bytes(data)}, len(row)))
         except DamageError:
             refused += 1
-            with pytest.raises((spec_reader.Refused, IndexError)):
+            with pytest.raises(Refused):
                 spec_packets.packets(bytes(data), len(row))
         else:
             assert found == spec_packets.packets(bytes(data), len(row))

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import spec_reader
-import spec_side
 import torch
 from conftest import Run, scene, write_clip
 from hypothesis import given, settings
@@ -34,6 +32,8 @@ from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.inspection import describe, verify_file
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions
+from reference_decoder import container as spec_reader
+from reference_decoder import side as spec_side
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 

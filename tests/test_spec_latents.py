@@ -1,4 +1,4 @@
-"""The bit plane of bitstream_spec.md: vectors through the package and through the second reader, and both on damage."""
+"""The bit plane of bitstream_spec.md: vectors through the package and the reference decoder, and both on damage."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import hashlib
 import io
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import spec_latents
-import spec_packets
-import spec_reader
-import spec_side
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -30,6 +24,13 @@ from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.errors import DamageError, ModelError
+from reference_decoder import Model, Refused
+from reference_decoder import bitplane as spec_latents
+from reference_decoder import container as spec_reader
+from reference_decoder import packets as spec_packets
+from reference_decoder import side as spec_side
+from reference_decoder.ranges import RangeDecoder, Table
+from tools.format import make_latents
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors"
@@ -47,8 +48,8 @@ def model() -> EntropyModel:
 
 
 @pytest.fixture(scope="module")
-def other() -> spec_latents.Model:
-    return spec_latents.Model(MODEL.read_bytes())
+def other() -> Model:
+    return Model(MODEL.read_bytes())
 
 
 def by_package(model: EntropyModel, data: bytes) -> list[list[FrameLatents]]:
@@ -58,13 +59,13 @@ def by_package(model: EntropyModel, data: bytes) -> list[list[FrameLatents]]:
     return [latents.decode(model, gop, reader.header) for gop in reader.gops()]
 
 
-def by_spec(model: spec_latents.Model, data: bytes) -> list[list[spec_latents.Frame]]:
+def by_spec(model: Model, data: bytes) -> list[list[spec_latents.Frame]]:
     content = spec_reader.read(data)
     return [spec_latents.latents(model, content, gop) for gop in content["gops"]]
 
 
 def plain(frame: FrameLatents) -> spec_latents.Frame:
-    """A frame's integers in the words of the second reader."""
+    """A frame's integers in the words of the reference decoder."""
     motion = None if frame.motion is None else frame.motion.tolist()
     classes = None if frame.classes is None else frame.classes.tolist()
     y = None if frame.y is None else frame.y.tolist()
@@ -72,7 +73,7 @@ def plain(frame: FrameLatents) -> spec_latents.Frame:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_latents(name: str, model: EntropyModel, other: spec_latents.Model) -> None:
+def test_good_latents(name: str, model: EntropyModel, other: Model) -> None:
     """Files of every released version decode to the latents that they had when they were made."""
     data = (VECTORS / "latents" / f"{name}.nvc").read_bytes()
     ours, theirs = by_package(model, data), by_spec(other, data)
@@ -96,7 +97,7 @@ def side_by_package(gop: Gop, header: Header) -> dict[str, object]:
 
 
 def side_by_spec(content: dict[str, Any], gop: dict[str, Any]) -> dict[str, object]:
-    """The same from the second reader."""
+    """The same from the reference decoder."""
     size, streams = (content["header"]["width"], content["header"]["height"]), gop["substreams"]
     bases = sum(kind != "S" for kind in gop["types"])
     coded = spec_packets.packets(streams[8], bases) if 8 in streams else []
@@ -128,27 +129,23 @@ def test_every_vector_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_latents(name: str, model: EntropyModel, other: spec_latents.Model) -> None:
+def test_bad_latents(name: str, model: EntropyModel, other: Model) -> None:
     data = (VECTORS / "bad_latents" / f"{name}.nvc").read_bytes()
     spec_reader.read(data)  # the structure is right
     with pytest.raises((DamageError, ModelError)) as caught:
         by_package(model, data)
     assert type(caught.value).__name__ == BAD[name]
-    with pytest.raises(spec_reader.Refused) as refused:
+    with pytest.raises(Refused) as refused:
         by_spec(other, data)
     assert refused.value.kind == KINDS[BAD[name]]
 
 
 def test_the_latents_are_what_the_script_makes() -> None:
     """The encoder writes the bytes that it wrote when the vectors were made."""
-    code = (
-        "import json, runpy; made = runpy.run_path('scripts/make_latents.py'); model = made['load']()\n"
-        "bad = {k: d for k, (_, d) in made['bad'](model).items()}\n"
-        "print(json.dumps([{k: v.hex() for k, v in files.items()} for files in (made['good'](model), bad)]))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    for folder, files in zip(("latents", "bad_latents"), json.loads(result.stdout), strict=True):
-        assert files == {path.stem: path.read_bytes().hex() for path in (VECTORS / folder).glob("*.nvc")}
+    model = make_latents.load()
+    bad = {name: data for name, (_, data) in make_latents.bad(model).items()}
+    for folder, files in (("latents", make_latents.good(model)), ("bad_latents", bad)):
+        assert files == {path.stem: path.read_bytes() for path in (VECTORS / folder).glob("*.nvc")}
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
@@ -170,7 +167,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     st.integers(0, 2**32),
 )
 @settings(max_examples=60, deadline=None)
-def test_both_decoders_agree_on_damage(model: EntropyModel, other: spec_latents.Model, name: str, seed: int) -> None:
+def test_both_decoders_agree_on_damage(model: EntropyModel, other: Model, name: str, seed: int) -> None:
     """The same latents, or both refuse; the digest is left out, so that the rules before it are what refuses."""
     chance = random.Random(seed)
     reader = Reader(io.BytesIO((VECTORS / "latents" / f"{name}.nvc").read_bytes()))
@@ -195,7 +192,7 @@ def test_both_decoders_agree_on_damage(model: EntropyModel, other: spec_latents.
         parts = {int(number): data for number, data in streams.items()}
         decoder = spec_latents.ChunkDecoder(other, grid, quality, parts)
         outcomes.append(decoder.layered(types, bool(parts.get(2))) if gop.base else decoder.frames(types))
-    except spec_reader.Refused:
+    except Refused:
         outcomes.append("refused")
     assert outcomes[0] == outcomes[1]
 
@@ -218,7 +215,7 @@ def test_range_coders_agree(indexes: list[int], seed: int) -> None:
     whole = chance.random() < 0.3
     data = data if whole else damaged(data, chance)
     outcomes: list[object] = []
-    ours, theirs = Decoder(data), spec_latents.RangeDecoder(data)
+    ours, theirs = Decoder(data), RangeDecoder(data)
     try:
         found = ours.symbols(np.array(indexes, dtype=np.int64), models).tolist()
         ours.finish()
@@ -226,10 +223,10 @@ def test_range_coders_agree(indexes: list[int], seed: int) -> None:
     except DamageError:
         outcomes.append("refused")
     try:
-        found = theirs.together([(i, spec_latents.Table(TABLES[i])) for i in indexes])
+        found = theirs.together([(i, Table(TABLES[i])) for i in indexes])
         theirs.end()
         outcomes.append(found)
-    except spec_reader.Refused:
+    except Refused:
         outcomes.append("refused")
     assert outcomes[0] == outcomes[1]
     if whole:

@@ -1,6 +1,6 @@
 """What the packet coder has learned before a chunk: heads of OBUs, coded by itself (spec section 6.10).
 
-Made by scripts/make_packet_dictionary.py. Never changed: files need it to decode.
+Made by tools/format/make_packet_dictionary.py. Never changed: files need it to decode.
 """
 
 PACKETS = (24, 48, 96, 160)

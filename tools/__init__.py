@@ -1,0 +1,1 @@
+"""What the project is made and measured with; no part of the package. Run from the repository's root, see README.md."""

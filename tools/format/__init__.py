@@ -1,0 +1,1 @@
+"""What is made from the code for the format and the docs: test vectors, the spec's tables, the command reference."""

@@ -1,0 +1,168 @@
+"""Chunks of random latents, of which tools/format/make_latents.py makes files."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from neurcodec.container import (
+    BaseLayer,
+    FrameType,
+    Gop,
+    Header,
+    ModelInfo,
+    Profile,
+    Substream,
+    Writer,
+    frame_types,
+)
+from neurcodec.container.schema import pack_uvar
+from neurcodec.entropy import bitplane, layered, packets, sketch, texture
+from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.model import EntropyModel
+from neurcodec.entropy.motion import MODES, MOTION_LIMIT
+
+CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
+CUTS = (0, 2, 5)
+Source = Callable[[random.Random], int]
+
+
+def small(chance: random.Random) -> int:
+    """Mostly 0, rarely far from it."""
+    return int(chance.gauss(0, 1.5) * (30 if chance.random() < 0.03 else 1))
+
+
+def extreme(chance: random.Random) -> int:
+    """The largest latents and what lies around the reach of the tables and the clamp of the contexts."""
+    return chance.choice([32000, -32000, 511, -511, 128, -128, 127, 9, -9, 8, 1, 0])
+
+
+def zero(chance: random.Random) -> int:
+    """Nothing."""
+    return 0
+
+
+def chunk(
+    chance: random.Random, size: tuple[int, int], frames: int, interval: int, source: Source = small
+) -> list[FrameLatents]:
+    """Latents of a picture of this width and height, every integer from `source`."""
+    h, w = -(-size[1] // 16), -(-size[0] // 16)
+
+    def planes(count: int, limit: int) -> np.ndarray:
+        flat = [max(-limit, min(limit, source(chance))) for _ in range(count * h * w)]
+        return np.array(flat, dtype=np.int16).reshape(count, h, w)
+
+    def choices(count: int) -> np.ndarray:
+        flat = [chance.randrange(count) if source is not zero else 0 for _ in range(h * w)]
+        return np.array(flat, dtype=np.int16).reshape(h, w)
+
+    result = []
+    for kind in frame_types(frames, interval):
+        motion = classes = y = None
+        quality = 0
+        if kind is not FrameType.I:
+            mode = choices(MODES if kind is FrameType.S else 1)
+            motion = np.concatenate([mode[None], planes(2, MOTION_LIMIT)])
+        if kind is not FrameType.S:
+            quality = chance.randrange(64)
+            classes = choices(len(CUTS)).astype(np.uint8)
+            coded = np.arange(CUTS[-1])[:, None, None] < np.array(CUTS)[classes]
+            y = np.where(coded, planes(CUTS[-1], bitplane.LATENT_LIMIT), 0).astype(np.int16)
+        result.append(FrameLatents(kind, motion, classes, y, quality))
+    return result
+
+
+def gop(
+    model: EntropyModel,
+    latents: list[FrameLatents],
+    interval: int,
+    quality: int,
+    pts: Iterable[int] | None = None,
+    last_duration: int = 512,
+) -> Gop:
+    """A chunk that holds these latents."""
+    times = tuple(pts or (512 * i for i in range(len(latents))))
+    streams = bitplane.encode(model, latents, quality)
+    return Gop(times, last_duration, quality, interval, streams, bitplane.digest(latents))
+
+
+def base() -> Gop:
+    """A chunk with a base layer (that is none) in place of latents."""
+    return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, bitplane.digest([]), BaseLayer(2, 1, 50))
+
+
+def filled(
+    model: EntropyModel,
+    chance: random.Random,
+    size: tuple[int, int],
+    frames: int,
+    divisor: int,
+    detail: int,
+    quality: int,
+) -> Gop:
+    """A chunk whose base layer (that is none) has every `divisor`-th frame, and detail on every `detail`-th of them."""
+    whole = chunk(chance, size, frames, divisor)
+    types = [frame.type for frame in whole]
+    wanted = layered.detailed(types, detail)
+    latents = []
+    for index, frame in enumerate(whole):
+        moves = frame.type is FrameType.S or (index > 0 and types[index - 1] is FrameType.S)
+        planes = (frame.classes, frame.y) if index in wanted else (None, None)
+        latents.append(FrameLatents(frame.type, frame.motion if moves else None, *planes))
+    grid = (-(-size[1] // 16), -(-size[0] // 16))
+    streams = {Substream.BASE: b"AV1 packets", **layered.encode(model, latents, grid, quality, detail)}
+    pts = tuple(512 * i for i in range(frames))
+    return Gop(pts, 512, quality, 1, streams, bitplane.digest(latents), BaseLayer(1, divisor, 50))
+
+
+def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
+    """A native chunk with all side streams that it may have."""
+    edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
+    streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode(edges), Substream.TEXTURE: b"\x2a",
+               Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
+    whole = gop(model, chunk(chance, size, 4, 2), 2, 25)
+    return replace(whole, substreams=whole.substreams | streams)
+
+
+def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
+    """A chunk with coded heads of a base layer (OBUs of random bytes) and a texture gap."""
+    rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
+    gap = {Substream.TEXTURE: b"\x07", Substream.TEXTURE_GAP: texture.encode(levels(chance, size))}
+    return replace(base(), pts=tuple(range(6)), substreams=packets.encode(rows) | gap)
+
+
+def strong(gop: Gop, strength: int, start: int = 0) -> Gop:
+    """A chunk with a strength of the generator, this much later."""
+    pts = tuple(start + moment for moment in gop.pts)
+    return replace(gop, pts=pts, substreams=gop.substreams | {Substream.STRENGTH: bytes([strength])})
+
+
+def obu(chance: random.Random) -> bytes:
+    """An OBU whose first bytes are often the same."""
+    size = chance.choice([0, 5, 19, 20, 150])
+    payload = bytes(chance.choice([0, 16, 255, chance.randrange(256)]) for _ in range(size))
+    return bytes([chance.choice([0x0A, 0x32])]) + pack_uvar(len(payload)) + payload
+
+
+def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:
+    """A texture map of a picture of this size."""
+    columns = -(-size[0] // 32)
+    return np.array([[chance.randrange(3, 16) for _ in range(columns)] for _ in range(-(-size[1] // 32))])
+
+
+def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0) -> bytes:
+    """A file."""
+    file = io.BytesIO()
+    gops = list(gops)
+    profile = Profile.LAYERED if gops[0].base else Profile.NATIVE
+    header = Header(*size, Fraction(1, 12800), Fraction(rate), profile=profile)
+    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]), minor=minor)
+    for item in gops:
+        writer.write_gop(item)
+    writer.close()
+    return file.getvalue()

@@ -1,0 +1,97 @@
+"""Write the tables, the packet dictionary and the example of bitstream_spec.md: python -m tools.format.update_spec."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+from neurcodec.container import Limits, tables
+from neurcodec.container.chunks import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
+from neurcodec.container.schema import Cursor, Field, Span, decode
+from neurcodec.entropy.packet_dictionary import CODED
+
+ROOT = Path(__file__).parents[2]
+SPEC = ROOT / "bitstream_spec.md"
+EXAMPLE = ROOT / "tests" / "vectors" / "good" / "example.nvc"
+_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|packet dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
+_ROW_BYTES = 16
+
+
+def number(value: int) -> str:
+    """A bound as text, large ones as powers of two."""
+    if value < 0:
+        return "-" + (f"({text})" if "^" in (text := number(-value)) else text)
+    for offset, suffix in ((0, ""), (1, "-1")):
+        power = value + offset
+        if value > 1 << 16 and power & (power - 1) == 0:
+            return f"2^{power.bit_length() - 1}{suffix}"
+    return str(value)
+
+
+def row(field: Field, names: dict[int, str]) -> str:
+    """One line of a markdown table."""
+    kind = {"bytes": f"bytes {field.low}", "rows": f"rows of {names.get(id(field.rows))}"}.get(field.kind, field.kind)
+    bounded = field.kind not in ("bytes", "rows", "rest")
+    bounds = f"{number(field.low)}..{number(field.high)}" if bounded else ""
+    present = "{} {} {}".format(*field.when) if field.when else ""
+    return f"| {field.name} | {kind} | {bounds} | {present} | {field.count} | {field.meaning} |"
+
+
+def table(name: str) -> str:
+    """A table of the specification."""
+    names = {id(rows): title for title, rows in tables.TABLES.items()}
+    head = "| Field | Type | Range | Present | Repeated | Meaning |\n|---|---|---|---|---|---|\n"
+    return head + "".join(row(field, names) + "\n" for field in tables.TABLES[name])
+
+
+def spans(data: bytes) -> list[Span]:
+    """Every field of a file as (start, end, name, value)."""
+    limits = Limits()
+    out: list[Span] = []
+    decode(tables.PREAMBLE_TABLE, Cursor(data[:PREAMBLE_BYTES], "preamble", 0, limits, out))
+    at = PREAMBLE_BYTES
+    while at < len(data):
+        kind, length = data[at : at + 4].decode(), int.from_bytes(data[at + 5 : at + 9], "little")
+        end = at + FRAME_BYTES + length
+        out += [(at, at + 4, "type", kind), (at + 4, at + 5, "flags", data[at + 4]), (at + 5, at + 9, "length", length)]
+        cursor = Cursor(data[at + HEADER_BYTES : end - 4], kind, at + HEADER_BYTES, limits, out)
+        values = decode(tables.TABLES[kind], cursor)
+        for i in range(values.get("packet_count", 0)):
+            decode(tables.PACKET_TABLE, cursor, f"packet[{i}].")
+        out.append((end - 4, end, "crc", int.from_bytes(data[end - 4 : end], "little")))
+        at = end
+    return out
+
+
+def dump(data: bytes) -> str:
+    """The annotated hex dump of a file."""
+    lines = []
+    for start, end, name, value in spans(data):
+        if name == "type":
+            lines.append("")
+        shown = "" if isinstance(value, bytes) else f" = {value:#010x}" if name in ("crc", "chain") else f" = {value}"
+        for at in range(start, end, _ROW_BYTES):
+            note = name + shown if at == start else ""
+            lines.append(f"{at:04x}  {data[at : min(at + _ROW_BYTES, end)].hex(' '):<47}  {note}".rstrip())
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def updated(text: str) -> str:
+    """The specification with its generated blocks written anew."""
+
+    def block(match: re.Match[str]) -> str:
+        name = match[2]
+        if name == "example":
+            body = dump(EXAMPLE.read_bytes())
+        elif name == "packet dictionary":
+            body = "```\n" + "\n".join(textwrap.wrap(CODED, 120)) + "\n```\n"
+        else:
+            body = table(name.removeprefix("table: "))
+        return match[1] + body + match[3]
+
+    return _BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    SPEC.write_text(updated(SPEC.read_text(encoding="utf-8")), encoding="utf-8")

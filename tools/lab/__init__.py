@@ -1,0 +1,1 @@
+"""Measurements, faults and long runs whose results docs/ shows."""

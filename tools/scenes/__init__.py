@@ -1,0 +1,1 @@
+"""The scenes of the example clip, and their rendering."""
