@@ -76,7 +76,7 @@ def encode(
 
     metrics = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
     if sum(choice is not None for choice in (quality, target_size, target_kbps, *metrics.values())) > 1:
-        raise ArgumentError("give only one of a quality and the targets")
+        raise ArgumentError("give a quality or one target, not more")
     folder = None if weights is None else Path(weights)
     target_of = [MetricTarget(name, value, folder) for name, value in metrics.items() if value is not None]
     options = EncodeOptions(

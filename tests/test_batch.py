@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
-from neurcodec.codec import profiles
+from neurcodec.codec import networks
 from neurcodec.jobs import batch
 from neurcodec.jobs.options import EncodeOptions
 
@@ -78,11 +78,11 @@ def test_a_worker_loads_the_model_once(
     told: list[batch.Event] = []
     monkeypatch.setattr(batch, "_events", SimpleNamespace(put=told.append))
     inputs = [str(folder / f"clip0{number}.mkv") for number in range(4)]
-    profiles._loaded.cache_clear()
+    networks._loaded.cache_clear()
     for job in batch.plan(inputs, tmp_path / "out", ".nvc", EncodeOptions(model=str(tiny_model))):
         batch._work(job)
     assert [event["event"] for event in told if event["event"] != "progress"] == ["start", "done"] * 4
-    assert profiles._loaded.cache_info().misses == 1
+    assert networks._loaded.cache_info().misses == 1
 
 
 def _children(parent: int) -> list[int]:

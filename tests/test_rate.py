@@ -47,7 +47,6 @@ def test_a_target_rate_counts_the_sound(uneven: Path, ncodec: Run, tiny_model: P
         (["--target-size", "5MB", "-q", "3"], 2, "only one of"),
         (["--target-size", "5MB", "--target-kbps", "3"], 2, "only one of"),
         (["--target-size", "five"], 2, "is no size"),
-        (["--target-size", "1MB", "--resume"], 2, "--resume cannot"),
     ],
 )
 def test_targets_out_of_reach_leave_nothing(

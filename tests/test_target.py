@@ -131,7 +131,7 @@ def test_wrong_targets(ncodec: Run, pictures: Path, tiny_model: Path, tmp_path: 
     for value in (-0.1, 1.1):
         with pytest.raises(ValueError, match="is no target"):
             MetricTarget("lpips", value)
-    with pytest.raises(ValueError, match="one target"):
+    with pytest.raises(ValueError, match="or one target"):
         neurcodec.encode(pictures, tmp_path / "out.nvc", target_ms_ssim=0.9, target_size=1000)
     run = ncodec("encode", pictures, tmp_path / "out.nvc", "--target-ms-ssim", 0.9, "-q", 3)
     assert (run.returncode, "only one of --quality and the --target" in run.stderr) == (2, True)

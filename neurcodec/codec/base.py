@@ -10,7 +10,6 @@ import numpy.typing as npt
 from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.codec.symbols import Symbols, placed
 from neurcodec.container import BaseLayer
-from neurcodec.errors import DamageError
 from neurcodec.media.av1 import MIN_SIDE, decode_gop
 
 RANGES = {1: (16, 63), 2: (60, 64), 3: (62, 64), 4: (63, 70)}
@@ -48,11 +47,3 @@ def decode_base(symbols: Symbols, base: BaseLayer) -> npt.NDArray[np.uint8]:
     """The base frames of a GOP, uint8 (count, h, w, 3); DamageError where AV1 does not give them."""
     with placed(symbols.place):
         return decode_packets(symbols.packets, symbols.base_frames, symbols.width, symbols.height, base.scale)
-
-
-def verify_base(symbols: Symbols) -> None:
-    """Decode the base of a GOP that has one; DamageError where it does not decode to its frames."""
-    if symbols.base is not None:
-        if not symbols.packets:
-            raise DamageError(f"{symbols.place}: it has no base layer; the file is damaged")
-        decode_base(symbols, symbols.base)

@@ -9,9 +9,10 @@ from neurcodec.entropy.hints import FULL
 
 Frames = NDArray[np.uint8]
 
-TRUST = {1: (3.0, 0.2), 2: (1.5, 0.0), 3: (3.0, 0.0), 4: (3.0, 0.0)}
-"""By the base's scale: how many times the share of least error is shown, and what is taken off it before. Detail
-that is a little off is worth more than none where much is missing (docs/decisions/0029-strength.md)."""
+TRUST = {1: (2.0, 0.4, 0.5), 2: (1.5, 0.0, 1.0), 3: (3.0, 0.0, 1.0), 4: (3.0, 0.0, 1.0)}
+"""By the base's scale: how many times the share of least error is shown, what is taken off it before, and the most that
+is shown. Detail that is a little off is worth more than none where much is missing (docs/decisions/0029-strength.md).
+"""
 
 
 def best_share(source: Frames, base: Frames, restored: Frames) -> float:
@@ -26,5 +27,6 @@ def best_share(source: Frames, base: Frames, restored: Frames) -> float:
 
 def fitting_strength(source: Frames, base: Frames, restored: Frames, scale: int) -> int:
     """The strength 0..FULL for frames like these on a base of this scale."""
-    times, less = TRUST[scale]
-    return int(np.clip(np.rint(FULL * times * (best_share(source, base, restored) - less)), 0, FULL))
+    times, less, most = TRUST[scale]
+    share = times * (best_share(source, base, restored) - less)
+    return int(np.rint(FULL * np.clip(share, 0, most)))

@@ -53,13 +53,7 @@ def parse(model: EntropyModel, gop: Gop, header: Header) -> Symbols:
     with placed(place):
         if header.profile is Profile.LAYERED and (gop.base is None or not gop.substreams.keys() & BASES):
             raise DamageError("it has no base layer; the file is damaged")
-        size = grid(header.width, header.height)
-        if gop.base:
-            latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)
-        else:
-            latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
-        if bitplane.digest(latents) != gop.latents_digest:
-            raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
+        latents = decode_latents(model, gop, header)
         return Symbols(
             place,
             gop.quality,
@@ -70,6 +64,18 @@ def parse(model: EntropyModel, gop: Gop, header: Header) -> Symbols:
             gop.base,
             tuple(packets.decode(gop)) if gop.base else (),
         )
+
+
+def decode_latents(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
+    """The latents of a GOP alone, in display order; DamageError where they are not the encoder's."""
+    size = grid(header.width, header.height)
+    if gop.base:
+        latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)
+    else:
+        latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
+    if bitplane.digest(latents) != gop.latents_digest:
+        raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
+    return latents
 
 
 @contextmanager

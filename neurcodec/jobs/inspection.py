@@ -61,7 +61,6 @@ def _limits(on: bool) -> Limits:
 
 
 def _verify_latents(path: Path, choice: str | None, frames: int, progress: ProgressCallback, limits: bool) -> None:
-    from neurcodec.codec.base import verify_base
     from neurcodec.codec.symbols import parse
     from neurcodec.entropy.model import EntropyModel
     from neurcodec.files import models
@@ -71,7 +70,11 @@ def _verify_latents(path: Path, choice: str | None, frames: int, progress: Progr
         entropy = EntropyModel.load(models.for_file(reader.model, choice, pixels=False).entropy_path)
         for item in reader:
             if isinstance(item, Gop):
-                verify_base(parse(entropy, item, reader.header))
+                symbols = parse(entropy, item, reader.header)
+                if symbols.base is not None:
+                    from neurcodec.codec.base import decode_base
+
+                    decode_base(symbols, symbols.base)
                 done += item.frames
                 seconds += float((item.pts[-1] + item.last_duration - item.pts[0]) * reader.header.time_base)
                 read += sum(map(len, item.substreams.values()))

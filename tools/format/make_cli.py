@@ -34,6 +34,8 @@ def exit_codes() -> str:
     tree = ast.parse(Path(errors.__file__).read_text())
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
+            if node.name == "ArgumentError":  # of functions; a command says it as wrong usage
+                continue
             rows.append((getattr(errors, node.name).exit_code, (ast.get_docstring(node) or "").rstrip(".")))
     return "\n".join(f"| {code} | {meaning} |" for code, meaning in sorted(rows))
 
