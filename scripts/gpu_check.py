@@ -133,7 +133,9 @@ def main() -> int:
             wrong |= right is False
             rows.append({"name": name, "found": found, "right": right})
             if options.json:
-                options.json.write_text(json.dumps(rows, indent=1))
+                temporary = options.json.with_suffix(".tmp")
+                temporary.write_text(json.dumps(rows, indent=1))
+                temporary.replace(options.json)
     return int(wrong)
 
 
