@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -129,10 +130,11 @@ def test_restored_pictures_are_within_the_tolerance_of_float32(device: str) -> N
         assert ((to_rgb(frame.picture, 36, 60).astype(float) - picture) ** 2).mean() ** 0.5 > 2 * TOLERANCE
 
 
-def test_the_script_runs_on_a_cpu(tiny_model: Path) -> None:
-    command = [sys.executable, "-m", "tools.lab.gpu_check", "--device", "cpu", "--quick", "--no-speed", "--frames", "3",
-               "--threads", "1", "--model", tiny_model]  # fmt: skip
+def test_the_script_runs_on_a_cpu(tiny_model: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tools.lab.gpu_check", "--device", "cpu", "--quick", "--parts", "exactness,pixels",
+               "--frames", "3", "--threads", "1", "--model", tiny_model, "--json", tmp_path / "rows.json"]  # fmt: skip
     run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     verdicts = [line.split()[-1] for line in run.stdout.splitlines()[1:]]
     assert verdicts == ["ok"] * 6
+    assert [row["right"] for row in json.loads((tmp_path / "rows.json").read_text())] == [None] + [True] * 6

@@ -83,6 +83,12 @@ def lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
+def current_commit() -> str:
+    """The commit of the repository that this runs in."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
 def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
     """The card of an exported model: parts, hashes, steps, data list, commit."""
     parts = []
@@ -105,12 +111,11 @@ def model_card(runs: Path, model: Path, settings: Mapping[str, str]) -> str:
     index = json.loads((runs / "pairs" / "index.json").read_text())
     clips = sorted({clip_name(entry["file"]) for entry in index})
     data = f"{len(clips)} clips and pictures, list sha256 `{hashlib.sha256(' '.join(clips).encode()).hexdigest()}`"
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return CARD.format(
         name=settings.get("name", model.name),
         kept=f"\nThe generator is the mean of this run and {settings['mean']}." if settings.get("mean") else "",
         parts="\n".join(parts),
         stages="\n".join(stages),
         data=data,
-        commit=commit.strip() or "unknown",
+        commit=settings.get("commit") or current_commit(),
     )

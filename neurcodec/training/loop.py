@@ -26,7 +26,8 @@ Check = Callable[[], Mapping[str, float]]
 class Schedule:
     """How long and how fast: the rate warms up over 200 steps and falls linearly to 3 % in the last `decay` part.
 
-    minutes: wall-clock limit of this call; the run resumes later. checkpoint_minutes: between checkpoints.
+    minutes: wall-clock limit of this call; the run resumes later. checkpoint_minutes: between checkpoints. by_clock:
+    the rate falls in the last `decay` part of the minutes instead, for a run whose speed is not known.
     """
 
     steps: int
@@ -36,15 +37,25 @@ class Schedule:
     checkpoint_minutes: float = 2.0
     clip: float = 1.0
     ema: float = 0.999
+    by_clock: bool = False
 
-    def rate(self, step: int) -> float:
-        """The learning rate at a step."""
+    def rate(self, step: int, spent: float = 0.0) -> float:
+        """The learning rate at a step; spent: the part of the minutes that is over."""
         left = (self.steps - step) / max(1.0, self.steps * self.decay)
+        if self.by_clock:
+            left = (1 - spent) / max(1e-9, self.decay)
         return self.learning_rate * min(1.0, (step + 1) / 200, max(0.03, left))
+
+    def spent(self, seconds: float) -> float:
+        """The part of the minutes that so many seconds are."""
+        return seconds / max(1e-9, 60 * self.minutes)
 
 
 class Trainer:
-    """Trains one model into one run folder. `ema` holds the averaged weights, which are the ones to export."""
+    """Trains one model into one run folder. `ema` holds the averaged weights, which are the ones to export.
+
+    peak_seconds: what a step would take at the device's peak of arithmetic; 0 where that is not known.
+    """
 
     def __init__(self, model: nn.Module, folder: Path, schedule: Schedule) -> None:
         self.model, self.folder, self.schedule = model, folder, schedule
@@ -53,6 +64,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.parameters.values(), lr=1e-4, betas=(0.9, 0.99), weight_decay=1e-4)
         self.ema = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.step = self.skipped = 0
+        self.peak_seconds = 0.0
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint if it has one; tell whether it had."""
@@ -121,18 +133,21 @@ class Trainer:
         """The steps of `run`, with a line in the log every `report_every` of them and a checkpoint now and then."""
         started = reported = saved = time.monotonic()
         sums: dict[str, float] = {}
-        while self.step < self.schedule.steps and time.monotonic() - started < 60 * self.schedule.minutes:
-            terms = self.update(loss)
+        while self.step < self.schedule.steps and (spent := self.schedule.spent(time.monotonic() - started)) < 1:
+            terms = self.update(loss, spent)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value
             if self.step % report_every == 0:
                 now = time.monotonic()
+                seconds = (now - reported) / report_every
                 line = {name: round(value / report_every, 5) for name, value in sums.items()}
                 line |= {
                     "step": self.step,
-                    "seconds": round((now - reported) / report_every, 3),
+                    "seconds": round(seconds, 3),
                     "skipped": self.skipped,
                 }
+                if self.peak_seconds:
+                    line["of_peak"] = round(self.peak_seconds / seconds, 4)
                 self.note("log.jsonl", line)
                 sums, reported = {}, now
             if self.step % look_every == 0:
@@ -141,10 +156,10 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
 
-    def update(self, loss: Loss) -> Mapping[str, float]:
-        """One optimizer step; skipped when the loss or the gradient is not finite."""
+    def update(self, loss: Loss, spent: float) -> Mapping[str, float]:
+        """One optimizer step; skipped when the loss or the gradient is not finite. spent: see `Schedule.rate`."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.rate(self.step)
+            group["lr"] = self.schedule.rate(self.step, spent)
         value, terms = loss(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()

@@ -5,7 +5,7 @@ Judges (VMAF, ColorVideoVDP, EfficientNet-Lite1) are never here: what is in a lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -105,11 +105,13 @@ class Weights:
 
 
 class Jury(nn.Module):
-    """LPIPS (SqueezeNet) and EfficientNet-Lite0, frozen."""
+    """LPIPS (SqueezeNet) and EfficientNet-Lite0, frozen. embed_crops: `embed` for the crops of training, which have one
+    size, so that it can be compiled."""
 
     def __init__(self, lpips: LPIPS, lite: LiteFeatures) -> None:
         super().__init__()
         self.lpips, self.lite = lpips, lite
+        self.embed_crops: Callable[[Tensor], tuple[list[Tensor], list[Tensor]]] = self.embed
 
     def embed(self, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The features of pictures (N, 3, H, W) in 0..1 in both networks."""
@@ -151,8 +153,8 @@ def total(
     shown, true = shifted(random, seen, source)
     with torch.autocast(x0.device.type, torch.bfloat16):
         with torch.no_grad():
-            of_true = jury.embed(true)
-        of_shown = jury.embed(shown)
+            of_true = jury.embed_crops(true)
+        of_shown = jury.embed_crops(shown)
     lpips, lite = jury.distances(of_shown, of_true)
     error = (x0 - source).abs().mean((1, 2, 3))
     surplus, deficits = spectral(seen, source)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ LOOK_EVERY = 200
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """N = clips * frames pictures (N, 3, size, size) in 0..1 and what the decoder knows about them.
+    """N = clips * frames pictures (N, 3, size, size) in 0..1, or as they were drawn, uint8, and what the decoder knows.
 
     features: the codec's feature buffer (N, C, size/8, size/8), zero for base frames. motion: (N, 2, size, size), where
     each pixel of the source was in the frame before (x, y, in pixels from its place); zero for the first frame of a
@@ -51,6 +51,22 @@ class Batch:
     features: Tensor
     motion: Tensor
     condition: Condition
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with all its tensors changed."""
+        source, coarse, features, motion = map(change, (self.source, self.coarse, self.features, self.motion))
+        known = self.condition._asdict().items()
+        condition = Condition(**{name: None if part is None else change(part) for name, part in known})  # type: ignore[arg-type]
+        return Batch(source, coarse, features, motion, condition)
+
+    def pin_memory(self) -> Batch:
+        """The batch in memory that a card can read while the host does something else."""
+        return self.each(Tensor.pin_memory)
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device, its pictures float32 in 0..1 and channels-last."""
+        there = self.each(lambda part: part.to(device, non_blocking=True))
+        return replace(there, source=unit(there.source), coarse=unit(there.coarse))
 
 
 class Pick(NamedTuple):
@@ -88,7 +104,7 @@ class PairSampler:
     def __init__(
         self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, textures: float, seed: int
     ) -> None:
-        self.random = np.random.default_rng(seed)
+        self.seed, self.random = seed, np.random.default_rng(seed)
         self.folders, self.feature_channels, self.side, self.textures = folders, feature_channels, side, textures
         self.known_textures: dict[Path, int] = {}
         self.picks: list[Pick] = []
@@ -108,7 +124,11 @@ class PairSampler:
         self.weights = joined / joined.sum()
 
     def batch(self, clips: int, frames: int, size: int, device: torch.device) -> Batch:
-        """Draw a batch; a clip shorter than `frames` is held on its last frame."""
+        """Draw a batch onto a device; a clip shorter than `frames` is held on its last frame."""
+        return self.draw(clips, frames, size).to(device)
+
+    def draw(self, clips: int, frames: int, size: int) -> Batch:
+        """Draw a batch in the host's memory, its pictures as uint8."""
         if self.drawn % LOOK_EVERY == 0:
             self.look()
         self.drawn += 1
@@ -123,25 +143,25 @@ class PairSampler:
             return torch.cat([torch.rot90(part, turn, (2, 3)) for part, turn in zip(mirrored, turns, strict=True)])
 
         def pictures(parts: Iterable[Frames]) -> Tensor:
-            return turned(to_tensor(part, device) for part in parts).contiguous(memory_format=torch.channels_last)
+            return turned(torch.from_numpy(part).permute(0, 3, 1, 2) for part in parts)
 
         known = [frame for clip in drawn for frame in clip.known]
-        kinds, quality, scale = (torch.tensor(column, device=device) for column in zip(*known, strict=True))
-        textures = torch.tensor([clip.texture for clip in drawn], dtype=torch.float32, device=device)
+        kinds, quality, scale = (torch.tensor(column) for column in zip(*known, strict=True))
+        textures = torch.tensor([clip.texture for clip in drawn], dtype=torch.float32)
         motions = [turned_motion(*one) for one in zip((clip.motion for clip in drawn), flips, turns, strict=True)]
         return Batch(
             pictures(clip.source for clip in drawn),
             pictures(clip.coarse for clip in drawn),
-            turned(torch.from_numpy(clip.features).to(device) for clip in drawn),
-            torch.cat(motions).to(device),
+            turned(torch.from_numpy(clip.features) for clip in drawn),
+            torch.cat(motions),
             Condition(
                 kinds,
                 quality.float(),
                 scale.float(),
-                tokenize([clip.caption for clip in drawn]).to(device),
-                turned(clip.sketch.to(device) for clip in drawn),
+                tokenize([clip.caption for clip in drawn]),
+                turned(clip.sketch for clip in drawn),
                 textures.repeat_interleave(frames),
-                turned(clip.levels.to(device) for clip in drawn),
+                turned(clip.levels for clip in drawn),
             ),
         )
 
@@ -242,5 +262,9 @@ def upscaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def to_tensor(frames: np.ndarray, device: torch.device) -> Tensor:
     """uint8 (N, H, W, 3) to channels-last float32 (N, 3, H, W) in 0..1."""
-    tensor = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
-    return tensor.contiguous(memory_format=torch.channels_last)
+    return unit(torch.from_numpy(frames).to(device).permute(0, 3, 1, 2))
+
+
+def unit(pictures: Tensor) -> Tensor:
+    """Pictures of uint8 (N, 3, H, W) as channels-last float32 in 0..1."""
+    return (pictures.float() / 255).contiguous(memory_format=torch.channels_last)

@@ -154,7 +154,7 @@ def run_export(place: Place, settings: Mapping[str, str]) -> None:
 
     Without a run of stage coarse the folder's own codec and priors stay as they are. Setting `mean`: folders with kept
     checkpoints of stage generator, separated by commas, that its weights are averaged with in equal parts
-    (docs/decisions/0020-mean-of-checkpoints.md).
+    (docs/decisions/0020-mean-of-checkpoints.md). Settings `name` and `commit` are for the card.
     """
     codec, _, entropy = trained_codec(place.runs) if (place.runs / "coarse").is_dir() else (None, None, None)
     if codec is None and not (place.out / "entropy.safetensors").is_file():
