@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurcodec.jobs.decode import decode_file
-from neurcodec.jobs.encode import encode_file
-from neurcodec.jobs.options import DecodeOptions, EncodeOptions
+import neurcodec
 from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
 
 HERE = Path(__file__).parent
@@ -46,7 +44,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     coded, coarse, full = FOLDER / "flight.nvc", FOLDER / "flight-coarse.mkv", FOLDER / "flight.mp4"
     start = time.perf_counter()
-    report = encode_file(SOURCE, coded, EncodeOptions(quality=QUALITY, audio=False, overwrite=True))
+    report = neurcodec.encode(SOURCE, coded, quality=QUALITY, audio=False, overwrite=True)
     encoding = report.frames / (time.perf_counter() - start)
     print(f"source   {SOURCE.stat().st_size:>9,} bytes, {report.frames} frames, {report.width}x{report.height}")
     print(
@@ -55,7 +53,7 @@ def main() -> None:
     )
     for name, target, diffusion in (("coarse", coarse, False), ("restored", full, True)):
         start = time.perf_counter()
-        decode_file(coded, target, DecodeOptions(diffusion=diffusion, overwrite=True))
+        neurcodec.decode(coded, target, diffusion=diffusion, overwrite=True)
         decoding = report.frames / (time.perf_counter() - start)
         print(f"{name:<8} PSNR {psnr(SOURCE, target):.2f} dB, {decoding:.1f} frames/s")
     pictures = [frame(path, report.frames // 3) for path in (SOURCE, coarse, full)]

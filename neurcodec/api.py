@@ -80,26 +80,12 @@ def encode(
     folder = None if weights is None else Path(weights)
     target_of = [MetricTarget(name, value, folder) for name, value in metrics.items() if value is not None]
     options = EncodeOptions(
-        profile=_profile(profile),
-        quality=EncodeOptions.quality if quality is None else quality,
-        target_size=target_size,
-        target_kbps=target_kbps,
-        target=target_of[0] if target_of else None,
-        preset=preset,
-        model=str(model),
-        device=device,
-        gop_seconds=_fraction("gop_seconds", gop_seconds),
-        backbone_interval=backbone_interval,
-        detail=detail,
-        caption=caption,
-        sketch=sketch,
-        audio=audio,
-        resume=resume,
-        overwrite=overwrite,
-        threads=threads,
-        workers=workers,
-        cluster=cluster,
-    )
+        profile=_profile(profile), quality=EncodeOptions.quality if quality is None else quality,
+        target_size=target_size, target_kbps=target_kbps, target=target_of[0] if target_of else None,
+        preset=preset, model=str(model), device=device, gop_seconds=_fraction("gop_seconds", gop_seconds),
+        backbone_interval=backbone_interval, detail=detail, caption=caption, sketch=sketch, audio=audio,
+        resume=resume, overwrite=overwrite, threads=threads, workers=workers, cluster=cluster,
+    )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 
 

@@ -22,9 +22,9 @@ def command(file: Path, as_json: bool, no_limits: bool) -> None:
     Frames are I, P and S (motion only); in a layered file those of its base, and filled ones, and latents_P
     are the bytes of its detail.
     """
-    from neurcodec.jobs.inspection import describe
+    import neurcodec
 
-    facts = describe(file, not no_limits)
+    facts = neurcodec.info(file, limits=not no_limits)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

@@ -20,12 +20,12 @@ def command(file: Path, quick: bool, model: str | None, no_limits: bool, quiet: 
 
     FILE may be "-" for standard input. The exit code is 0 when it is whole; see `ncodec --help` for the others.
     """
+    import neurcodec
     from neurcodec.files.pipes import name
-    from neurcodec.jobs.inspection import verify_file
 
     _common.set_up_logging(quiet, verbose=False)
     with _common.Bar("verify", quiet) as bar:
-        report = verify_file(file, quick, model, bar, not no_limits)
+        report = neurcodec.verify(file, quick=quick, model=model, limits=not no_limits, progress=bar)
     if not quiet:
         what = "all latents decode to what was encoded" if report.latents else "the structure is right"
         click.echo(f"{name(file)}: whole; {report.frames} frames in {report.chunks} chunks, {what}")

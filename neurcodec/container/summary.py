@@ -9,7 +9,7 @@ from typing import Any
 
 from neurcodec.container.caption import unpack_caption
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import FrameType, Gop, Limits, Profile, Substream
+from neurcodec.container.records import FrameType, Gop, Header, Limits, Profile, Substream
 from neurcodec.errors import InputError
 
 _CAPTIONS = 16  # different ones that are shown
@@ -71,18 +71,7 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "model": reader.model.name,
         "weights_hash": reader.model.weights_hash.hex(),
         "entropy_hash": reader.model.entropy_hash.hex(),
-        "width": header.width,
-        "height": header.height,
-        "sample_aspect_ratio": str(header.sample_aspect_ratio),
-        "display_matrix": header.display_matrix,
-        "color": {
-            "primaries": header.color_primaries,
-            "transfer": header.color_transfer,
-            "matrix": header.color_matrix,
-            "range": header.color_range.name.lower(),
-            "chroma_location": header.chroma_location,
-        },
-        "bit_depth": header.bit_depth,
+        **_picture(header),
         "frames": frames,
         "frame_rate": round(float(rate), 6),
         "variable_frame_rate": not header.frame_rate,
@@ -102,6 +91,24 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "complete": not (reader.losses or reader.gaps),
         "losses": [{"start": loss.start, "end": loss.end, "reason": loss.reason} for loss in reader.losses],
         "gaps": [{"first_frame": gap.first_frame, "frames": gap.frames} for gap in reader.gaps],
+    }
+
+
+def _picture(header: Header) -> dict[str, Any]:
+    """Size, shape and colour of the pictures."""
+    return {
+        "width": header.width,
+        "height": header.height,
+        "sample_aspect_ratio": str(header.sample_aspect_ratio),
+        "display_matrix": header.display_matrix,
+        "color": {
+            "primaries": header.color_primaries,
+            "transfer": header.color_transfer,
+            "matrix": header.color_matrix,
+            "range": header.color_range.name.lower(),
+            "chroma_location": header.chroma_location,
+        },
+        "bit_depth": header.bit_depth,
     }
 
 
