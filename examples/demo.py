@@ -14,7 +14,7 @@ from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
 HERE = Path(__file__).parent
 SOURCE = HERE / "flight.mp4"
 FOLDER = HERE.parent / "demo"
-QUALITY = 24
+QUALITY = 12
 
 
 def psnr(one: Path, other: Path) -> float:

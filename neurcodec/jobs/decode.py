@@ -17,7 +17,7 @@ from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.jobs.playback import Playback, decoder
 from neurcodec.jobs.threads import Sink
-from neurcodec.jobs.workers import Loading, usable
+from neurcodec.jobs.workers import Loading
 from neurcodec.media import Frame, VideoInfo, VideoWriter
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def decode_file(
     check_target(target, source, options.overwrite)
     with open_source(source, options.salvage, options.limits) as reader:
         loading = loading_of(reader.header.profile, reader.model, options)
-        with decoder(loading, usable(options.workers, options.device)) as own:
+        with decoder(loading, options.workers or 1) as own:
             job = _Job(Playback(reader, own, options.span, options.salvage), options, progress)
             with _output(target, options.overwrite) as output:
                 job.run(output)

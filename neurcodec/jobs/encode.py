@@ -21,7 +21,7 @@ from neurcodec.jobs.options import EncodeOptions, EncodeReport, ProgressCallback
 from neurcodec.jobs.rate import PROBES, SAMPLE, RatePlan
 from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
 from neurcodec.jobs.threads import prefetch
-from neurcodec.jobs.workers import Loading, usable
+from neurcodec.jobs.workers import Loading
 from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks
 from neurcodec.media import Frame, VideoInfo, VideoReader
 
@@ -97,7 +97,7 @@ def _coder(loading: Loading, options: EncodeOptions) -> Coder:
         from neurcodec.jobs.distributed import Remote
 
         return Remote(loading, options.cluster)
-    return coder(loading, usable(options.workers, options.device))
+    return coder(loading, options.workers or 1)
 
 
 @contextmanager

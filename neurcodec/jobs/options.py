@@ -76,7 +76,7 @@ class EncodeOptions:
     latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none. sketch: add the edges
     of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
     from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
-    code chunks side by side, None for what suits the machine (`workers.fitting`).
+    code chunks side by side, None is one (docs/performance.md).
     """
 
     profile: Profile | None = None

@@ -12,7 +12,7 @@ from neurcodec.errors import DamageError
 from neurcodec.files.span import Part, Span, select
 from neurcodec.jobs.coders import shared_threads
 from neurcodec.jobs.threads import prefetch
-from neurcodec.jobs.workers import Loading, Pool, decode_chunk, result
+from neurcodec.jobs.workers import Loading, Pool, decode_chunk
 from neurcodec.media import Frame
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class SideBySide(AbstractContextManager["SideBySide"]):
 
     def prepare(self, gop: Gop, header: Header, wanted: range) -> Pictures:
         """Send a chunk to the next free worker."""
-        future = self._pool.submit(decode_chunk, self._loading, gop, header, wanted)
-        return lambda: result(future)
+        return self._pool.stream(decode_chunk, self._loading, gop, header, wanted)
 
     def __exit__(self, *_: object) -> None:
         """End the workers."""

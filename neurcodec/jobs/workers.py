@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from neurcodec.container import Gop, Header, ModelInfo, Profile
 from neurcodec.errors import INTERRUPTED, ModelError, NcodecError
@@ -62,18 +65,15 @@ def encode_chunk(loading: Loading, pictures: Pictures, settings: Settings) -> Go
         return loading.load().encode(pictures, settings)
 
 
-def decode_chunk(loading: Loading, gop: Gop, header: Header, wanted: range) -> npt.NDArray[np.uint8]:
-    """In a worker: the wanted pictures of a chunk, uint8 (T, H, W, 3)."""
+def decode_chunk(loading: Loading, gop: Gop, header: Header, wanted: range) -> Iterator[npt.NDArray[np.uint8]]:
+    """In a worker: the wanted pictures of a chunk, uint8 (H, W, 3)."""
     from itertools import islice
-
-    import numpy as np
 
     from neurcodec.codec.networks import running
 
     with running(loading.threads):
         codec = loading.load()
-        pictures = codec.decode(codec.parse(gop, header))
-        return np.stack(list(islice(pictures, wanted.start, wanted.stop)))
+        yield from islice(codec.decode(codec.parse(gop, header)), wanted.start, wanted.stop)
 
 
 class Pool:
@@ -82,17 +82,48 @@ class Pool:
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
         reader, self._open = context.Pipe(duplex=False)
-        self.workers = workers
-        self._processes = ProcessPoolExecutor(workers, context, _begin, (reader,))
+        self._items: Any = context.SimpleQueue()
+        self._streams: dict[int, queue.SimpleQueue[Any]] = {}
+        self._numbers = count()
+        self._thread = threading.Thread(target=self._hand_out, name="neurcodec-streams", daemon=True)
+        self._processes = ProcessPoolExecutor(workers, context, _begin, (reader, self._items))
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function of a module called with values that can be pickled."""
         return self._processes.submit(function, *args, **kwargs)
 
+    def stream(self, function: Callable[..., Iterator[T]], *args: object) -> Callable[[], Iterator[T]]:
+        """Have the items of a generator function made, which come as they are made; what is given iterates them."""
+        number = next(self._numbers)
+        if not number:
+            self._thread.start()
+        items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._streams[number] = items
+        future = self._processes.submit(_stream, number, function, *args)
+        future.add_done_callback(lambda done: items.put(None) if _died(done) else None)
+
+        def received() -> Iterator[T]:
+            while (item := items.get()) is not None:
+                yield item
+            del self._streams[number]
+            result(future)
+
+        return received
+
     def close(self) -> None:
         """End the processes."""
         self._open.close()
         self._processes.shutdown(cancel_futures=True)
+        self._items.close()  # of which nobody holds an end then, so that the thread sees its end
+        if self._thread.is_alive():
+            self._thread.join(1)
+
+    def _hand_out(self) -> None:
+        """In a thread: put what the workers make where it is waited for, until the pool is closed."""
+        with suppress(EOFError, OSError):
+            while True:
+                number, made = self._items.get()
+                self._streams[number].put(made)
 
 
 def result(future: Future[T]) -> T:
@@ -103,14 +134,13 @@ def result(future: Future[T]) -> T:
         raise NcodecError("a worker process died (out of memory?); try fewer --workers") from error
 
 
-def usable(wanted: int | None, device: str) -> int:
-    """How many processes code chunks: `wanted`, or what was measured to be fastest (docs/performance.md)."""
-    del device
-    return wanted or 1
+_made: Any = None  # in a worker: the queue of what streams make
 
 
-def _begin(reader: Connection) -> None:
+def _begin(reader: Connection, made: Any) -> None:
     """In a new worker: leave interruptions to the main process, and end when that closes the pool or dies."""
+    global _made
+    _made = made
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -118,3 +148,17 @@ def _begin(reader: Connection) -> None:
         os._exit(INTERRUPTED)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _stream(number: int, function: Callable[..., Iterator[object]], *args: object) -> None:
+    """In a worker: send what a generator function makes, and None behind it."""
+    try:
+        for item in function(*args):
+            _made.put((number, item))
+    finally:
+        _made.put((number, None))
+
+
+def _died(future: Future[None]) -> bool:
+    """Did a future end without its function's end?"""
+    return future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
