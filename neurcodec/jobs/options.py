@@ -80,7 +80,7 @@ class EncodeOptions:
     """
 
     profile: Profile | None = None
-    quality: int = 32
+    quality: int = 15
     target_size: int | None = None
     target_kbps: float | None = None
     target: QualityTarget | None = None
