@@ -123,7 +123,7 @@ _DECODE = (
     click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that IN names]"),
     _common.no_limits,
     _common.device,
-    click.option("--compile", is_flag=True, help="Compile the generator: faster, for long videos (needs g++)."),
+    click.option("--compile", is_flag=True, help="Compile the generator: for CUDA and long videos (needs g++)."),
     _common.threads,
     _common.force,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def command(source: Path, target: Path, container: str | None, quiet: bool, verb
     from neurcodec.jobs.decode import decode_file
 
     options = _coding.decode_options(choices, "mkv" if container == "matroska" else container)
+    if options.compile:  # before torch loads: threads that sleep at once make compiled code ten times slower
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
     with _common.Bar("decode", quiet) as bar:
