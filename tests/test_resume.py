@@ -12,7 +12,7 @@ from conftest import scene, write_clip
 
 from neurcodec.codec.layered import LayeredCodec
 from neurcodec.codec.native import NativeCodec
-from neurcodec.errors import InputError, OutputError
+from neurcodec.errors import DeviceError, InputError, OutputError
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.options import EncodeOptions, Progress
 from neurcodec.jobs.store import SIGNATURE
@@ -140,7 +140,7 @@ def test_settings_of_the_layered_profile_count(
 ) -> None:
     wanted = plain(larger, tmp_path / "wanted.nvc", replace(options, **after))
     (tmp_path / "wanted.nvc").unlink()
-    interrupt(larger, tmp_path / "out.nvc", replace(options, **before), 4)
+    interrupt(larger, tmp_path / "out.nvc", replace(options, **before), 5)
     encode_file(larger, tmp_path / "out.nvc", replace(options, **after))
     assert (tmp_path / "out.nvc").read_bytes() == wanted
 
@@ -177,6 +177,21 @@ def test_a_file_of_another_kind_is_left_alone(short: Path, options: EncodeOption
     with pytest.raises(OutputError, match="holds no chunks of an earlier job; delete or rename it"):
         encode_file(short, tmp_path / "out.nvc", options)
     assert part.read_bytes() == b"somebody's notes"
+
+
+def test_a_job_that_cannot_begin_leaves_nothing(short: Path, options: EncodeOptions, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError):
+        encode_file(short, tmp_path / "out.nvc", replace(options, device="cuda:99"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_chunks_go_when_the_target_is_there(
+    short: Path, options: EncodeOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, there = tmp_path / "out.nvc.part", []
+    monkeypatch.setattr("neurcodec.files.output._sync", lambda _: there.append(part.exists()))
+    encode_file(short, tmp_path / "out.nvc", options)
+    assert there == [True, True] and not part.exists()
 
 
 def test_a_wrong_input_leaves_nothing(options: EncodeOptions, tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ def encode_file(
                 found = options.target.find(source, options, loading.load())
             options = replace(options, quality=found.quality)
         with (
-            _coder(loading, options) as own,
+            _store(target, described, options) as store,  # outermost: it goes when the target is there
             _output(target, options.rated) as output,
-            _store(target, described, options) as store,
+            _coder(loading, options) as own,
         ):
             codes = own if store is None else Keeping(own, store, Fingerprint(loading))
             making = Making(described, loading.info, codes, options, progress, set())

@@ -72,7 +72,7 @@ class MemoryStore:
 class FileStore(MemoryStore):
     """Keeps chunks in the file `path` too, which need not exist yet; OutputError if it is something else.
 
-    As a context manager it removes the file when the block ends well.
+    As a context manager it removes the file when the block ends well, or when there is nothing in it.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
@@ -91,7 +91,7 @@ class FileStore(MemoryStore):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        if kind is None:
+        if kind is None or not self._gops:
             self.path.unlink()
 
     def put(self, key: bytes, gop: Gop) -> None:

@@ -105,7 +105,6 @@ class Pool:
         def received() -> Iterator[T]:
             while (item := items.get()) is not None:
                 yield item
-            del self._streams[number]
             result(future)
 
         return received
