@@ -14,7 +14,7 @@ from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
 HERE = Path(__file__).parent
 SOURCE = HERE / "flight.mp4"
 FOLDER = HERE.parent / "demo"
-QUALITY = 12
+QUALITY = 15
 
 
 def psnr(one: Path, other: Path) -> float:
