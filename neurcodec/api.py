@@ -83,7 +83,8 @@ def encode(
         profile=_profile(profile), quality=EncodeOptions.quality if quality is None else quality,
         target_size=target_size, target_kbps=target_kbps, target=target_of[0] if target_of else None,
         preset=preset, model=str(model), device=device, gop_seconds=_fraction("gop_seconds", gop_seconds),
-        backbone_interval=backbone_interval, detail=detail, caption=caption, sketch=sketch, audio=audio,
+        backbone_interval=backbone_interval, audio=audio,
+        extensions=_asked(detail=detail, caption=caption, sketch=sketch),
         resume=resume, overwrite=overwrite, threads=threads, workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
@@ -205,9 +206,7 @@ def encode_chunk(
         model=str(model),
         device=device,
         backbone_interval=backbone_interval,
-        detail=detail,
-        caption=caption,
-        sketch=sketch,
+        extensions=_asked(detail=detail, caption=caption, sketch=sketch),
         threads=threads,
     )
     return chunk.encode(frames, _fraction("frame_rate", frame_rate), options)
@@ -262,6 +261,12 @@ def _profile(name: str | Profile) -> Profile | None:
     if name not in known:
         raise ArgumentError(f"profile {name!r} is none of {', '.join(known)}")
     return known[name]
+
+
+def _asked(**wanted: Any) -> tuple[tuple[str, Any], ...]:
+    from neurcodec.extensions.streams import asked
+
+    return asked(**wanted)
 
 
 def _fraction(name: str, value: Seconds) -> Fraction:

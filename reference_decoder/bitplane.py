@@ -1,4 +1,4 @@
-"""The bit plane of a chunk (bitstream_spec.md sections 6.5 and 6.6).
+"""The bit plane of a chunk (bitstream_spec.md sections 6.5 and 6.6, annexes C and D).
 
 `latents(model, content, gop)` decodes one chunk of `container.read`, and checks its digest.
 """
@@ -25,6 +25,7 @@ class ChunkDecoder:
 
     def __init__(self, model: Model, grid: tuple[int, int], quality: int, streams: dict[int, bytes]) -> None:
         self.model, self.grid = model, grid
+        self.streams = streams
         self.coders = {number: RangeDecoder(streams.get(number, b"")) for number in (0, 1, 2)}
         self.quality = blank(grid, quality)
         self.mover = MotionDecoder(self.coders[0])
@@ -44,7 +45,8 @@ class ChunkDecoder:
         return [out[i] for i in range(len(types))]
 
     def layered(self, types: str, detail: bool) -> list[Frame]:
-        """Section 6.6; `detail`: substream 2 is there."""
+        """Section 6.6, annexes C and D; `detail`: substream 2 is there."""
+        need(not self.streams.get(1), "latents of I beside a base layer")
         out: dict[int, Frame] = {}
         interval = self.coders[2].bits(8) if detail else 0
         need(not detail or interval > 0, "an interval of detail latents of 0")

@@ -115,12 +115,12 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
 
 
 def dictionary() -> bytes:
-    """The text of section 4.3.1: the lines of its block, each with a blank behind it."""
+    """The text of annex A: the lines of its block, each with a blank behind it."""
     return text_block("caption dictionary").replace("\n", " ").encode()
 
 
 def caption(data: bytes) -> str:
-    """Section 4.3.1: the text of substream 4."""
+    """Annex A: the text of substream 4."""
     need(len(data) <= 1040, "a caption's substream is too long")
     inflate = zlib.decompressobj(-15, zdict=dictionary())
     try:

@@ -1,4 +1,4 @@
-"""Sketches and texture levels, written from bitstream_spec.md sections 6.8, 6.9 and 7.2."""
+"""Sketches and texture levels, written from bitstream_spec.md annex B, sections 6.9 and 7.2."""
 
 from __future__ import annotations
 

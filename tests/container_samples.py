@@ -21,9 +21,9 @@ from neurcodec.container import (
     Substream,
     Writer,
 )
-from neurcodec.container.caption import pack_caption
 from neurcodec.container.chunks import pack_chunk, pack_preamble
 from neurcodec.container.payloads import pack_end
+from neurcodec.extensions.caption import stream as caption
 
 Item = Gop | tuple[Packet, ...] | dict[str, str]
 
@@ -172,7 +172,7 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
         if one in parts:
             parts.pop(other, None)
     if Substream.CAPTION in parts:
-        parts[Substream.CAPTION] = pack_caption(draw(st.text(min_size=1, max_size=50)))
+        parts[Substream.CAPTION] = caption.encode(draw(st.text(min_size=1, max_size=50)))
     base = draw(st.none() | st.builds(BaseLayer, st.integers(1, 16), st.integers(1, 16), st.integers(0, 255)))
     return Gop(
         tuple(pts),

@@ -16,7 +16,7 @@ from neurcodec.generator.model import SHARES, Generator
 from neurcodec.training.start import start_from
 
 LAYERS, CHANNELS = 3, 8
-BRANCHES = {"caption": True, "sketch": True, "texture": True, "texture_map": True}
+BRANCHES = {"texture": True, "texture_map": True, "extensions": ["caption", "sketch"]}
 
 
 def compact(seed: int, layers: int = LAYERS) -> dict[str, Tensor]:
@@ -60,8 +60,10 @@ def told(coarse: Tensor, scale: float, seed: int) -> tuple[Tensor, Tensor, Condi
     n, (rows, columns) = len(coarse), (side // 8 for side in coarse.shape[2:])
     condition = Condition(
         torch.randint(0, 5, (n,), generator=random), torch.rand(n, generator=random) * 63, torch.full((n,), scale),
-        torch.randint(1, 200, (1, 96), generator=random), torch.rand(n, 1, rows, columns, generator=random),
-        torch.full((n,), 20.0), torch.rand(n, 1, rows, columns, generator=random),
+        torch.full((n,), 20.0), torch.rand(n, 1, rows, columns, generator=random), {
+            "caption": torch.randint(1, 200, (1, 96), generator=random),
+            "sketch": torch.rand(n, 1, rows, columns, generator=random),
+        },
     )  # fmt: skip
     features = torch.rand(n, 4, rows, columns, generator=random)
     return torch.randn(coarse.shape, generator=random), torch.full((n,), 999), condition, features, n
@@ -93,7 +95,7 @@ def test_it_starts_as_the_share_of_its_scale_whatever_it_is_told(fresh: Generato
 def test_frames_of_different_scales_do_not_mix(fresh: Generator) -> None:
     coarse = torch.rand(2, 3, 32, 48)
     noise, timestep, condition, features, _ = told(coarse, 1.0, 1)
-    mixed = condition._replace(scale=torch.tensor([1.0, 3.0]), text=None)
+    mixed = condition._replace(scale=torch.tensor([1.0, 3.0]), extensions={})
     with torch.no_grad():
         x0 = fresh(coarse, noise, timestep, mixed, features)[0]
     assert torch.allclose(x0[0], coarse[0], atol=1e-6) and not torch.allclose(x0[1], coarse[1], atol=1e-2)

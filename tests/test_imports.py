@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurcodec"
-BELOW_CODEC = {"errors", "container", "entropy", "coarse", "generator", "media", "analysis"}
+BELOW_CODEC = {"errors", "container", "entropy", "coarse", "extensions", "generator", "media", "analysis"}
 BELOW_JOBS = BELOW_CODEC | {"codec", "files"}
 BELOW_CLI = BELOW_JOBS | {"jobs", "training", "evaluation"}
 MAY_IMPORT = {
@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "entropy": {"errors", "container"},
     "media": {"errors", "container"},
     "coarse": {"errors", "container", "entropy"},
-    "generator": {"errors", "container", "entropy", "coarse"},
+    "extensions": {"errors", "container", "entropy", "coarse"},
+    "generator": {"errors", "container", "entropy", "coarse", "extensions"},
     "analysis": {"errors", "container", "entropy", "media"},
     "files": {"errors", "container", "media"},
     "codec": BELOW_CODEC | {"files"},
@@ -70,6 +71,8 @@ def test_imports_go_one_way(path: Path) -> None:
         ("neurcodec.cli", {"torch", "numpy", "av", "cv2", "diffusers", "tqdm"}),
         ("neurcodec.container", {"torch", "numpy", "av", "cv2", "diffusers", "tqdm"}),
         ("neurcodec.entropy.bitplane", {"torch", "av", "cv2", "diffusers"}),
+        ("neurcodec.extensions.options", {"torch", "numpy", "av", "cv2", "diffusers"}),
+        ("neurcodec.codec.symbols", {"torch", "av", "cv2", "diffusers"}),
     ],
 )
 def test_what_an_import_loads(module: str, absent: set[str]) -> None:

@@ -119,7 +119,13 @@ def test_damage_costs_what_is_behind_it(
 
 @pytest.mark.parametrize(
     "change",
-    [{"quality": 3}, {"backbone_interval": 1}, {"gop_seconds": Fraction(1, 5)}, {"audio": False}, {"sketch": True}],
+    [
+        {"quality": 3},
+        {"backbone_interval": 1},
+        {"gop_seconds": Fraction(1, 5)},
+        {"audio": False},
+        {"extensions": (("sketch", True),)},
+    ],
 )
 def test_other_settings_write_what_they_always_write(
     short: Path, options: EncodeOptions, tmp_path: Path, change: dict[str, Any]
@@ -133,7 +139,11 @@ def test_other_settings_write_what_they_always_write(
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [({}, {"preset": "fast"}), ({"detail": 1}, {"detail": 2}), ({"backbone_interval": 2}, {"backbone_interval": None})],
+    [
+        ({}, {"preset": "fast"}),
+        ({"extensions": (("detail", 1),)}, {"extensions": (("detail", 2),)}),
+        ({"backbone_interval": 2}, {"backbone_interval": None}),
+    ],
 )
 def test_settings_of_the_layered_profile_count(
     larger: Path, options: EncodeOptions, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from neurcodec.codec import conditioning, symbols
+from neurcodec.codec import symbols
+from neurcodec.codec.conditioning import read_conditioning
 from neurcodec.container import FrameType, Gop, Header, Reader, Substream
-from neurcodec.entropy import bitplane, layered, packets
+from neurcodec.entropy import bitplane, packets
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
@@ -62,7 +63,7 @@ def by_package(model: EntropyModel, data: bytes) -> list[list[FrameLatents]]:
 def whole(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
     """All that `symbols.parse` looks at, but for substream 3, which no AV1 packets are in here."""
     if gop.substreams.keys() & {Substream.BASE}:
-        conditioning.decode(gop, header)
+        read_conditioning(gop, header)
         return symbols.decode_latents(model, gop, header)
     return list(symbols.parse(model, gop, header).latents)
 
@@ -92,13 +93,14 @@ def test_good_latents(name: str, model: EntropyModel, other: Model) -> None:
 
 def side_by_package(gop: Gop, header: Header) -> dict[str, object]:
     """What a chunk says beside its latents."""
-    hints = conditioning.decode(gop, header)
-    planes = {"sketch": hints.sketch, "map": hints.texture_map, "gap": hints.texture_gap}
+    told = read_conditioning(gop, header)
+    sketch = told.extensions.get("sketch")
+    planes = {"sketch": sketch, "map": told.texture_map, "gap": told.texture_gap}
     coded = packets.decode(gop) if Substream.PACKETS in gop.substreams else []
     return {
-        "caption": hints.caption,
-        "texture": hints.texture,
-        "strength": hints.strength,
+        "caption": told.extensions.get("caption", ""),
+        "texture": told.texture,
+        "strength": told.strength,
         **{name: None if plane is None else plane.astype(int).tolist() for name, plane in planes.items()},
         "packets": [packet.hex() for packet in coded],
     }
@@ -189,7 +191,7 @@ def test_both_decoders_agree_on_damage(model: EntropyModel, other: Model, name: 
     outcomes: list[object] = []
     try:
         if gop.base:
-            frames = layered.decode(model, streams, gop.frame_types, grid, quality)
+            frames = symbols.beside_base(model, streams, gop.frame_types, grid, quality)
         else:
             frames = bitplane.decode(model, streams, gop.frames, gop.backbone_interval, grid, quality)
         outcomes.append([plain(frame) for frame in frames])

@@ -21,7 +21,7 @@ from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
 from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
 from neurcodec.training import stages
-from neurcodec.training.captions import SideStreams
+from neurcodec.training.captions import Extensions
 from neurcodec.training.losses import LUMA, changes, shifted, spectral, subsampled
 from neurcodec.training.sampler import PairSampler
 from tests.conftest import scene, write_clip
@@ -156,7 +156,7 @@ def sampler_of(folder: Path, frames: int = 5) -> PairSampler:
     base = {"file": "clip.npy", "scale": 1, "crf": 40, "bytes": 1}
     entry = {"file": "clip.npy", "frames": frames, "height": 240, "width": 320, "bases": [base]}
     (folder / "index.json").write_text(json.dumps([entry]))
-    return PairSampler({folder: 1.0}, 4, SideStreams({}, 0, 0), 1.0, 1)
+    return PairSampler({folder: 1.0}, 4, Extensions({}, 0, 0), 1.0, 1)
 
 
 def test_a_clip_and_its_base_are_cropped_and_turned_alike(tmp_path: Path) -> None:

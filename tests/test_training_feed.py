@@ -18,7 +18,9 @@ from tests.test_training import sampler_of
 
 
 def tensors(batch: Batch) -> list[torch.Tensor]:
-    return [batch.source, batch.coarse, batch.features, batch.motion, *(p for p in batch.condition if p is not None)]
+    *known, extensions = batch.condition
+    told = [*(part for part in known if part is not None), *extensions.values()]
+    return [batch.source, batch.coarse, batch.features, batch.motion, *told]
 
 
 def test_a_batch_is_the_same_drawn_on_the_host_or_onto_a_device(tmp_path: Path) -> None:

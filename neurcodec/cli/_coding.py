@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from neurcodec.cli import _common, _span
-from neurcodec.cli._caption import Caption
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS
 from neurcodec.container import Profile
 from neurcodec.evaluation.target import MetricTarget
+from neurcodec.extensions import options as extensions
 from neurcodec.jobs.options import DEFAULT_MODEL, Cluster, DecodeOptions, EncodeOptions
 
 _ENCODE = (
@@ -76,18 +76,7 @@ _ENCODE = (
         show_default=True,
         help="Every Nth frame carries latents or is in the base, the others motion only.",
     ),
-    click.option(
-        "--detail",
-        type=click.IntRange(0, 255),
-        default=0,
-        show_default=True,
-        metavar="N",
-        help="layered: every Nth base frame carries latents, 0 none.",
-    ),
-    click.option(
-        "--caption", type=Caption(), metavar="TEXT|FILE", help="What the video shows, in words, for the generator."
-    ),
-    click.option("--sketch", is_flag=True, help="Add the edges of each chunk's first frame, for the generator."),
+    *extensions.OPTIONS,
     _common.no_audio,
     click.option(
         "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights."
@@ -156,8 +145,11 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     if cluster and (size or kbps or target):
         raise click.UsageError("--engine ray goes with --quality only")
     interval = choices["backbone_interval"]
-    if choices["detail"] and choices["profile"] == "native":
-        raise click.UsageError("--detail is for --profile layered")
+    for name in extensions.LAYERED:
+        if choices[name] and choices["profile"] == "native":
+            raise click.UsageError(f"--{name} is for --profile layered")
+    from neurcodec.extensions.streams import asked
+
     return EncodeOptions(
         profile=None if choices["profile"] == "auto" else Profile[choices["profile"].upper()],
         quality=EncodeOptions.quality if quality is None else quality,
@@ -169,9 +161,7 @@ def encode_options(choices: dict[str, Any]) -> EncodeOptions:
         device=choices["device"],
         gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
         backbone_interval=None if interval == "auto" else int(interval),
-        detail=choices["detail"],
-        caption=choices["caption"] or "",
-        sketch=choices["sketch"],
+        extensions=asked(**{name: choices[name] for name in extensions.NAMES}),
         audio=not choices["no_audio"],
         resume=choices["resume"],
         overwrite=choices["force"],

@@ -1,13 +1,13 @@
 """The layered profile (DiSCo): a degraded AV1 base per GOP, restored by the generator (spec section 7.1).
 
 The base is the GOP's frames, or every n-th of them, at 1/scale of their size, one closed AV1 GOP. The quality index
-chooses the scale and the quantiser (`base.setting`). Frames that the base skips are filled, and base frames may carry
-detail (`filling`).
+chooses the scale and the quantiser (`base.setting`). Extensions may change its frames and add to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -17,22 +17,24 @@ import torch.nn.functional as F
 
 from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame, to_device, to_rgb
+from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.codec import conditioning
 from neurcodec.codec.base import base_size, decode_base, decode_packets, setting, usable_scales
 from neurcodec.codec.chunk_codec import Tick, ignore
+from neurcodec.codec.conditioning import read_extensions, write_conditioning
 from neurcodec.codec.device import reported
-from neurcodec.codec.filling import code, rebuild
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Pictures, Settings
 from neurcodec.codec.strength import fitting_strength
 from neurcodec.codec.symbols import Symbols, grid, parse
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
-from neurcodec.entropy import bitplane, layered, packets, texture
+from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
-from neurcodec.entropy.hints import FULL, Hints
+from neurcodec.entropy.conditioning import FULL, Conditioning
 from neurcodec.entropy.texture import NO_GAP
 from neurcodec.errors import DamageError
+from neurcodec.extensions.pictures import PICTURES, Bases, BeforeGenerator
+from neurcodec.extensions.streams import LATENTS
 from neurcodec.generator.condition import FrameKind
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP, coarse_levels, restore
@@ -79,6 +81,13 @@ def base_frames(decoded: Frames, height: int, width: int, features: int, device:
         yield CoarseFrame(FrameType.I, picture, empty)
 
 
+def changed(
+    extension: BeforeGenerator, codec: CoarseCodec, latents: Sequence[FrameLatents], bases: Bases, quality: int
+) -> Iterator[CoarseFrame]:
+    """What an extension makes of base frames."""
+    return extension.apply(codec, latents, bases(), quality)
+
+
 def measured_gap(source: Frames, group: Callable[[int], list[CoarseFrame]]) -> npt.NDArray[np.float64]:
     """The texture gap of frames uint8 (T, H, W, 3), levels of cells as `cell_levels`.
 
@@ -95,11 +104,17 @@ def measured_gap(source: Frames, group: Callable[[int], list[CoarseFrame]]) -> n
 
 
 def restored(
-    generator: Generator, frames: Iterable[CoarseFrame], crf: int, scale: int, size: tuple[int, int], hints: Hints
+    generator: Generator,
+    frames: Iterable[CoarseFrame],
+    base: BaseLayer,
+    size: tuple[int, int],
+    conditioning: Conditioning,
+    first: int = 0,
 ) -> Iterator[Frames]:
-    """What the generator makes of a base's frames: uint8 (H, W, 3) each. size: height, width."""
+    """What the generator makes of a base's frames, number `first` and on: uint8 (H, W, 3) each. size: height, width."""
     kinds = repeat(FrameKind.BASE)  # untrained kinds do worse (docs/decisions/0010-filling.md)
-    return restore(generator, frames, MAX_QUALITY - crf, *size, kinds, float(scale), hints)
+    quality, scale = MAX_QUALITY - base.quantiser, float(base.scale)
+    return restore(generator, frames, quality, *size, kinds, scale, conditioning, first)
 
 
 class LayeredCodec:
@@ -120,14 +135,14 @@ class LayeredCodec:
         coded = encode_base(based, scale, crf, PRESETS[settings.preset])
         decoded = decode_packets(coded, len(based), width, height, scale)
         index = texture_index(detail(rgb))
-        streams = packets.encode(coded) | conditioning.encode(rgb[0], index, settings)
+        streams = packets.encode(coded) | write_conditioning(rgb[0], index, settings)
+        told = Conditioning(index, extensions=read_extensions(streams, height, width))
         with reported(self.networks.device):
             latents = self._latents(rgb, types, decoded, settings)
-            if latents:
-                streams |= layered.encode(
-                    self.networks.entropy, latents, grid(width, height), settings.quality, settings.detail
-                )
-            streams |= self._looked_at(based, decoded, base, index, settings)
+            for extension in LATENTS:
+                wanted, size = settings.wanted(extension.NAME), grid(width, height)
+                streams |= extension.encode(self.networks.entropy, latents, size, settings.quality, wanted)
+            streams |= self._looked_at(based, decoded, base, told, settings)
         for _ in pictures.pts:
             tick()
         return Gop(
@@ -150,31 +165,34 @@ class LayeredCodec:
         if base is None:
             raise DamageError(f"{symbols.place}: it has no base layer; the file is damaged")
         bases = base_frames(decode_base(symbols, base), *size, networks.features, networks.device)
-        frames = rebuild(networks.coarse, symbols.latents, bases, symbols.quality)
+        frames: Iterator[CoarseFrame] = bases
+        for extension in PICTURES:
+            frames = extension.apply(networks.coarse, symbols.latents, frames, symbols.quality)
         with reported(networks.device):
             if networks.generator is not None:
-                hints = symbols.conditioning
-                yield from restored(networks.generator, frames, base.quantiser, base.scale, size, hints)
+                yield from restored(networks.generator, frames, base, size, symbols.conditioning)
                 return
             for frame in frames:
                 yield to_rgb(frame.picture, *size)
 
     def _latents(
-        self, rgb: Frames, types: Sequence[FrameType], decoded: Frames, settings: Settings
+        self, rgb: Frames, types: Iterable[FrameType], decoded: Frames, settings: Settings
     ) -> list[FrameLatents]:
-        """Motion of filled frames and detail latents of base frames; nothing where there are neither."""
-        if not settings.detail and FrameType.S not in types:
-            return []
-        networks = self.networks
-        bases = base_frames(decoded, rgb.shape[1], rgb.shape[2], networks.features, networks.device)
-        wanted = layered.detailed(types, settings.detail)
-        return code(networks.coarse, networks.entropy.cuts, rgb, types, bases, settings.quality, wanted)
+        """The latents of the extensions, of frames uint8 (T, H, W, 3) whose base is decoded."""
+        networks, quality = self.networks, settings.quality
+        latents = [FrameLatents(kind) for kind in types]
+        bases: Bases = partial(base_frames, decoded, rgb.shape[1], rgb.shape[2], networks.features, networks.device)
+        for extension in PICTURES:
+            wanted = settings.wanted(extension.NAME)
+            latents = extension.search(networks.coarse, networks.entropy.cuts, rgb, latents, bases, quality, wanted)
+            bases = partial(changed, extension, networks.coarse, latents, bases, quality)
+        return latents
 
     def _looked_at(
-        self, rgb: Frames, decoded: Frames, base: BaseLayer, index: int, settings: Settings
+        self, rgb: Frames, decoded: Frames, base: BaseLayer, told: Conditioning, settings: Settings
     ) -> dict[Substream, bytes]:
         """The texture gap and the strength of base frames uint8 (T, H, W, 3), after a look at what the generator makes
-        of some. index: the GOP's texture index."""
+        of some. told: the GOP's conditioning without them."""
         count, height, width = rgb.shape[:3]
         networks, generator = self.networks, self.networks.generator
 
@@ -187,12 +205,13 @@ class LayeredCodec:
         if generator is not None and settings.preset != "fast":
             groups = max(1, min(FIT_GROUPS, count // FIT_EVERY))
             starts = [(2 * number + 1) * count // (2 * groups) // GROUP * GROUP for number in range(groups)]
-            hints = Hints(settings.caption, texture=index, texture_gap=texture_map(gap))
+            told = told._replace(texture_gap=texture_map(gap))
             coarse: list[Frames] = []
             shown: list[Frames] = []
-            for frames in map(group, starts):
+            for start in starts:
+                frames = group(start)
                 coarse += [to_rgb(frame.picture, height, width) for frame in frames]
-                shown += restored(generator, frames, base.quantiser, base.scale, (height, width), hints)
+                shown += restored(generator, frames, base, (height, width), told, start)
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
             gap = fitted(gap, source, np.stack(shown))
             strength = fitting_strength(source, np.stack(coarse), np.stack(shown), base.scale)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from neurcodec.analysis import interval
 from neurcodec.analysis.laplacian import cell_levels, detail, texture_index, texture_map
 from neurcodec.coarse.codec import decode_chunk, encode_chunk, to_rgb
-from neurcodec.codec import conditioning
 from neurcodec.codec.chunk_codec import Tick, ignore
+from neurcodec.codec.conditioning import write_conditioning
 from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import Pictures, Settings
@@ -34,7 +34,7 @@ class NativeCodec:
         with reported(networks.device):
             latents = encode_chunk(networks.coarse, rgb, quality, step, networks.entropy.cuts, tick)
         found = detail(rgb)
-        streams = conditioning.encode(rgb[0], texture_index(found), settings)
+        streams = write_conditioning(rgb[0], texture_index(found), settings)
         streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(cell_levels(found)))
         return Gop(
             pts=pictures.pts,
@@ -55,7 +55,9 @@ class NativeCodec:
         with reported(networks.device):
             frames = decode_chunk(networks.coarse, symbols.latents)
             if networks.generator is not None:
-                yield from restore(networks.generator, frames, symbols.quality, *size, hints=symbols.conditioning)
+                yield from restore(
+                    networks.generator, frames, symbols.quality, *size, conditioning=symbols.conditioning
+                )
                 return
             for frame in frames:
                 yield to_rgb(frame.picture, *size)

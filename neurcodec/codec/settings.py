@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,14 +27,15 @@ class Settings:
     """How a GOP is coded.
 
     quality: 0 (smallest) to 63. preset: one of PRESETS (native has one speed). backbone_interval: 1 to 4; None measures
-    the motion (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one
-    gets detail latents, 0 none does. caption: what the video shows, "" for none. sketch: add the edges of the first
-    frame.
+    the motion (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
+    `extensions.streams.asked`.
     """
 
     quality: int
     preset: str = "medium"
     backbone_interval: int | None = None
-    detail: int = 0
-    caption: str = ""
-    sketch: bool = False
+    extensions: tuple[tuple[str, Any], ...] = ()
+
+    def wanted(self, extension: str) -> Any:
+        """What is asked for of an extension, or None."""
+        return dict(self.extensions).get(extension)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.entropy.hints import FULL
+from neurcodec.entropy.conditioning import FULL
 
 Frames = NDArray[np.uint8]
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from neurcodec.codec import conditioning
+from neurcodec.codec.conditioning import read_conditioning
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Profile, Substream
-from neurcodec.entropy import bitplane, layered, packets
+from neurcodec.entropy import bitplane, packets
 from neurcodec.entropy.bitplane import FrameLatents
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
+from neurcodec.extensions.streams import LATENTS
 
 BASES = {Substream.BASE, Substream.PACKETS}
 BLOCK = 16
@@ -32,7 +33,7 @@ class Symbols:
     height: int
     width: int
     latents: tuple[FrameLatents, ...]
-    conditioning: Hints
+    conditioning: Conditioning
     base: BaseLayer | None = None
     packets: tuple[bytes, ...] = ()
 
@@ -60,7 +61,7 @@ def parse(model: EntropyModel, gop: Gop, header: Header) -> Symbols:
             header.height,
             header.width,
             tuple(latents),
-            conditioning.decode(gop, header),
+            read_conditioning(gop, header),
             gop.base,
             tuple(packets.decode(gop)) if gop.base else (),
         )
@@ -70,11 +71,27 @@ def decode_latents(model: EntropyModel, gop: Gop, header: Header) -> list[FrameL
     """The latents of a GOP alone, in display order; DamageError where they are not the encoder's."""
     size = grid(header.width, header.height)
     if gop.base:
-        latents = layered.decode(model, gop.substreams, gop.frame_types, size, gop.quality)
+        latents = beside_base(model, gop.substreams, gop.frame_types, size, gop.quality)
     else:
         latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
     if bitplane.digest(latents) != gop.latents_digest:
         raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
+    return latents
+
+
+def beside_base(
+    model: EntropyModel,
+    streams: Mapping[Substream, bytes],
+    types: Sequence[FrameType],
+    grid: tuple[int, int],
+    quality: int,
+) -> list[FrameLatents]:
+    """The latents that extensions add to a base layer's frames; DamageError where the substreams do not fit them."""
+    if streams.get(Substream.LATENTS_I):
+        raise DamageError("it has latents of I frames beside its base layer; the file is damaged")
+    latents = [FrameLatents(kind) for kind in types]
+    for extension in LATENTS:
+        latents = extension.decode(model, streams, latents, grid, quality)
     return latents
 
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 from neurcodec.container import tables, timing
-from neurcodec.container.caption import unpack_caption
 from neurcodec.container.records import (
     BaseLayer,
     ColorRange,
@@ -23,7 +22,7 @@ from neurcodec.container.records import (
     Substream,
 )
 from neurcodec.container.schema import SVAR_MAX, Cursor, Values, decode, encode
-from neurcodec.errors import DamageError, FormatError, LimitError
+from neurcodec.errors import FormatError, LimitError
 
 _HEAD_PLAIN = ("width", "height", "color_primaries", "color_transfer", "color_matrix", "chroma_location", "bit_depth")
 _BOTH_PTS = tables.PTS_GIVEN | tables.PTS_ABSENT
@@ -164,11 +163,6 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
     for one, other in tables.EXCLUSIVE:
         if one in substreams and other in substreams:
             raise cursor.damage(f"substreams {one} and {other}, of which a chunk has one at most")
-    if Substream.CAPTION in substreams:
-        try:
-            unpack_caption(substreams[Substream.CAPTION])
-        except DamageError as error:
-            raise cursor.damage(str(error)) from None
     pts, last_duration = timing.unpack(values, cursor)
     return Gop(
         pts, last_duration, values["quality"], values["backbone_interval"], substreams, values["latents_digest"], base,

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from neurcodec.container.caption import unpack_caption
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import FrameType, Gop, Header, Limits, Profile, Substream
+from neurcodec.container.records import FrameType, Gop, Header, Limits, Profile
 from neurcodec.errors import InputError
 
-_CAPTIONS = 16  # different ones that are shown
 _KINDS = {"latents_i": "latents_I", "latents_p": "latents_P"}
 _FRAMES = {Profile.NATIVE: ("I", "P", "S"), Profile.LAYERED: ("base", "filled")}
 
 
-def summary(path: Path | str, limits: Limits | None = None, *, salvage: bool = False) -> dict[str, Any]:
-    """Everything `ncodec info --json` shows; reads and checks the whole file.
+def summary(
+    path: Path | str,
+    limits: Limits | None = None,
+    *,
+    salvage: bool = False,
+    each: Callable[[Gop], None] = lambda gop: None,
+) -> dict[str, Any]:
+    """What `ncodec info --json` shows of the container; reads and checks the whole file. `each` gets its chunks.
 
     Sizes are in bytes, times in seconds. `bytes_by_kind` sums to `bytes`. With `salvage` a damaged file is summed up as
     far as it is whole: `complete` is then false and `losses` and `gaps` say what is missing.
     """
     with _open(path) as file, Reader(file, limits, salvage=salvage) as reader:
-        return _describe(reader, Path(path).stat().st_size)
+        return _describe(reader, Path(path).stat().st_size, each)
 
 
 def check(path: Path | str, limits: Limits | None = None) -> dict[str, Any]:
@@ -42,10 +47,9 @@ def _open(path: Path | str) -> Any:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _describe(reader: Reader, size: int) -> dict[str, Any]:
+def _describe(reader: Reader, size: int, each: Callable[[Gop], None]) -> dict[str, Any]:
     types: Counter[str] = Counter()
     quality: set[int] = set()
-    captions: dict[str, None] = {}
     intervals: set[int] = set()
     frames = chunks = ticks = 0
     bounds: tuple[int, int] | None = None
@@ -53,8 +57,7 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         if isinstance(item, Gop):
             types.update(_names(item))
             quality.add(item.quality)
-            if Substream.CAPTION in item.substreams and len(captions) < _CAPTIONS:
-                captions[unpack_caption(item.substreams[Substream.CAPTION])] = None
+            each(item)
             intervals.add(item.base.rate_divisor if item.base else item.backbone_interval)
             frames, chunks = frames + item.frames, chunks + 1
             end = item.pts[-1] + item.last_duration
@@ -82,7 +85,6 @@ def _describe(reader: Reader, size: int) -> dict[str, Any]:
         "kbps": float(size * 8 / duration / 1000) if duration else None,
         "chunks": chunks,
         "quality": sorted(quality),
-        "captions": list(captions),
         "backbone_intervals": sorted(intervals),
         "frame_types": {name: types[name] for name in _FRAMES[header.profile]},
         "bytes_by_kind": _bytes_by_kind(reader, size),

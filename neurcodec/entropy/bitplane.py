@@ -34,9 +34,9 @@ class FrameLatents:
     """
 
     type: FrameType
-    motion: NDArray[np.int16] | None
-    classes: NDArray[np.uint8] | None
-    y: NDArray[np.int16] | None
+    motion: NDArray[np.int16] | None = None
+    classes: NDArray[np.uint8] | None = None
+    y: NDArray[np.int16] | None = None
     quality: int = 0
 
 

@@ -6,12 +6,14 @@ of a group (Diff-SIT), and the texture map (spec 7.2).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from neurcodec.extensions.branches import Branch
 from neurcodec.generator.condition import Condition, FrameKind, sinusoid
-from neurcodec.generator.text import TextEncoder
 
 WAVES = 32
 """Channels of the embedding of each number."""
@@ -51,26 +53,30 @@ class SemanticAttention(nn.Module):
     """Contextual Semantic Guidance: cross-attention at 1/16 to tokens in place of a prompt.
 
     The tokens are of the codec's feature buffer (at 1/64), of the features themselves (at 1/32), which tell a place
-    about the rest of the picture, and, where there is one, of the caption (DiSCo).
+    about the rest of the picture, and of what `extensions` are told.
     """
 
-    def __init__(self, channels: int, feature_channels: int, token_channels: int, heads: int, caption: bool) -> None:
+    def __init__(
+        self, channels: int, feature_channels: int, token_channels: int, heads: int, extensions: Sequence[Branch]
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.buffer = nn.Sequential(
             nn.Conv2d(feature_channels, token_channels, 2, stride=2), nn.SiLU(), nn.AvgPool2d(4, ceil_mode=True)
         )
         self.context = nn.Conv2d(channels, token_channels, 1)
-        self.text = TextEncoder(token_channels, token_channels) if caption else None
+        self.extensions = {extension.NAME: extension.ATTRIBUTE for extension in extensions}
+        for extension in extensions:
+            self.add_module(extension.ATTRIBUTE, extension.build(channels, token_channels))
         self.query = nn.Linear(channels, channels)
         self.key_value = nn.Linear(token_channels, 2 * channels)
         self.out = zero(nn.Linear(channels, channels))
 
-    def forward(self, x: Tensor, features: Tensor, text: Tensor | None, frames: int) -> Tensor:
-        """x (N, C, H/4, W/4), features (N, F, H/8, W/8), text (N / frames, TEXT_BYTES): x with what the tokens add."""
+    def forward(self, x: Tensor, features: Tensor, told: Mapping[str, Tensor], frames: int) -> Tensor:
+        """x (N, C, H/4, W/4), features (N, F, H/8, W/8), told as `Condition.extensions`: x with what the tokens add."""
         pooled = F.avg_pool2d(x, 4)
         n, c, h, w = pooled.shape
-        tokens, mask = self.tokens(pooled, features, text, frames)
+        tokens, mask = self.tokens(pooled, features, told, frames)
         query = self.query(pooled.flatten(2).transpose(1, 2)).view(n, h * w, self.heads, -1).transpose(1, 2)
         key_value = self.key_value(tokens).view(n, -1, 2, self.heads, c // self.heads)
         key, value = key_value.permute(2, 0, 3, 1, 4)
@@ -79,16 +85,18 @@ class SemanticAttention(nn.Module):
         return x + F.interpolate(added, scale_factor=4)
 
     def tokens(
-        self, pooled: Tensor, features: Tensor, text: Tensor | None, frames: int
+        self, pooled: Tensor, features: Tensor, told: Mapping[str, Tensor], frames: int
     ) -> tuple[Tensor, Tensor | None]:
         """The tokens (N, T, token_channels) of N frames, and a mask (N, 1, 1, T) of those there are or None."""
         context = self.context(F.avg_pool2d(pooled, 2, ceil_mode=True))
         tokens = torch.cat([self.buffer(features).flatten(2), context.flatten(2)], 2).transpose(1, 2)
-        if self.text is None or text is None:
-            return tokens, None
-        words, there = (part.repeat_interleave(frames, 0) for part in self.text(text))
-        always = there.new_ones(tokens.shape[:2])
-        return torch.cat([tokens, words.to(tokens.dtype)], 1), torch.cat([always, there], 1)[:, None, None]
+        mask = None
+        for name, attribute in self.extensions.items():
+            if name in told:
+                more, there = (part.repeat_interleave(frames, 0) for part in self.get_submodule(attribute)(told[name]))
+                mask = torch.cat([there.new_ones(tokens.shape[:2]) if mask is None else mask, there], 1)
+                tokens = torch.cat([tokens, more.to(tokens.dtype)], 1)
+        return tokens, None if mask is None else mask[:, None, None]
 
 
 class TemporalBranch(nn.Module):

@@ -1,8 +1,10 @@
-"""What the generator is told about its frames (spec section 8): types, and the hints as it wants them."""
+"""What the generator is told about its frames (spec section 8): types, and the conditioning as it wants it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -26,32 +28,17 @@ class Condition(NamedTuple):
     """What the decoder knows about the N frames of a call.
 
     kind: int64 (N,), values of `FrameKind`. quality: float32 (N,), 0..63 (for a base frame 63 - CRF).
-    scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. text: of every group, int64
-    (groups, TEXT_BYTES) as of `text.tokenize`. sketch: float32 (N, 1, H/8, W/8) as of `fill_sketch`. texture: float32
-    (N,), 1..63 as of `analysis.laplacian`, 0 where it is not known; texture_map: float32 (N, 1, H/8, W/8) as of
-    `spread_texture`. None where no group has one.
+    scale: float32 (N,), how many times smaller the base was coded; 1 for native frames. texture: float32 (N,), 1..63 as
+    of `analysis.laplacian`, 0 where it is not known; texture_map: float32 (N, 1, H/8, W/8) as of `spread_texture`; None
+    where no group has one. extensions: what their branches take, by name, as of `extensions.branches.conditions`.
     """
 
     kind: Tensor
     quality: Tensor
     scale: Tensor
-    text: Tensor | None = None
-    sketch: Tensor | None = None
     texture: Tensor | None = None
     texture_map: Tensor | None = None
-
-
-SKETCH_AGE = 16
-"""After so many frames a sketch counts half."""
-
-
-def fill_sketch(edges: Tensor, age: Tensor) -> Tensor:
-    """Forward-fill edge maps, bool (N, h, w), to frames `age` (N,) frames later: float32 (N, 1, h, w).
-
-    An edge is 1 and its absence -1 where the map was made, and both fade with age; 0 is no sketch at all.
-    """
-    strength = SKETCH_AGE / (SKETCH_AGE + age.float())
-    return (edges.float() * 2 - 1)[:, None] * strength[:, None, None, None]
+    extensions: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def spread_texture(levels: Tensor) -> Tensor:

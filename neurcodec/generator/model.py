@@ -10,12 +10,15 @@ nothing, at scale 4 it is the prior itself. The noise sample of the last timeste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from neurcodec.extensions.branches import FEATURES, TOKENS
 from neurcodec.generator.branches import FrameEmbedder, SemanticAttention, TemporalBranch, TextureBranch, zero
 from neurcodec.generator.condition import Condition
 
@@ -33,7 +36,7 @@ FILM_EVERY = 4
 class Generator(ModelMixin, ConfigMixin):
     """The generator: `layers` convolutions of `channels` between the first and the last.
 
-    caption, sketch, texture, texture_map: whether it has the branches for them.
+    texture, texture_map: whether it has the branches for them. extensions: names of those that it has branches for.
     """
 
     @register_to_config
@@ -46,10 +49,9 @@ class Generator(ModelMixin, ConfigMixin):
         embedding: int = 64,
         heads: int = 4,
         temporal_channels: int = 48,
-        caption: bool = False,
-        sketch: bool = False,
         texture: bool = False,
         texture_map: bool = False,
+        extensions: Sequence[str] = (),
     ) -> None:
         super().__init__()
         samples = 3 * STEP**2
@@ -62,9 +64,13 @@ class Generator(ModelMixin, ConfigMixin):
         self.noise = zero(nn.Conv2d(samples, channels, 1, bias=False))
         self.embedder = FrameEmbedder(embedding, channels, -(-layers // FILM_EVERY), texture)
         self.features = zero(nn.Conv2d(feature_channels, channels, 1, bias=False))
-        self.edges = zero(nn.Conv2d(1, channels, 3, padding=1, bias=False)) if sketch else None
+        added = [branch for branch in FEATURES if branch.NAME in extensions]
+        self.added = {branch.NAME: branch.ATTRIBUTE for branch in added}
+        for branch in added:
+            self.add_module(branch.ATTRIBUTE, branch.build(channels, token_channels))
         self.grains = TextureBranch(channels) if texture_map else None
-        self.attention = SemanticAttention(channels, feature_channels, token_channels, heads, caption)
+        tokens = [branch for branch in TOKENS if branch.NAME in extensions]
+        self.attention = SemanticAttention(channels, feature_channels, token_channels, heads, tokens)
         self.temporal = TemporalBranch(channels, temporal_channels)
 
     def forward(
@@ -94,7 +100,7 @@ class Generator(ModelMixin, ConfigMixin):
         for number, layer in enumerate(self.body):
             x = self.activate(number, x)
             if number == len(self.body) // 2:
-                x = self.attention(x, features, condition.text, frames)
+                x = self.attention(x, features, condition.extensions, frames)
                 x, buffer = self.temporal(x, frames, state[0] if state else None)
             if number % FILM_EVERY == 0:
                 gain, shift = film[:, number // FILM_EVERY].unbind(1)
@@ -117,10 +123,11 @@ class Generator(ModelMixin, ConfigMixin):
         return F.prelu(x, self.slopes[number].to(x.dtype))
 
     def beside(self, condition: Condition, features: Tensor) -> Tensor:
-        """What the codec's features and the sketch add to the first features: (N, C, H/4, W/4)."""
+        """What the codec's features and the extensions add to the first features: (N, C, H/4, W/4)."""
         added = self.features(features)
-        if self.edges is not None and condition.sketch is not None:
-            added = added + self.edges(condition.sketch)
+        for name, attribute in self.added.items():
+            if name in condition.extensions:
+                added = added + self.get_submodule(attribute)(condition.extensions[name])
         return F.interpolate(added, scale_factor=2)
 
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurcodec.coarse.codec import CoarseFrame, to_device
-from neurcodec.entropy.hints import FULL, NO_HINTS, Hints
+from neurcodec.entropy.conditioning import FULL, NO_CONDITIONING, Conditioning
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
-from neurcodec.generator.condition import Condition, FrameKind, fill_sketch, spread_texture
+from neurcodec.extensions.branches import conditions
+from neurcodec.generator.condition import Condition, FrameKind, spread_texture
 from neurcodec.generator.diffusion import scheduler, terminal_noise
 from neurcodec.generator.model import Generator, State
-from neurcodec.generator.text import tokenize
 
 GROUP = 4
 """Frames refined jointly; groups are counted from the chunk's first frame."""
@@ -99,21 +99,22 @@ def restore(
     width: int,
     kinds: Iterable[FrameKind] | None = None,
     scale: float = 1.0,
-    hints: Hints = NO_HINTS,
+    conditioning: Conditioning = NO_CONDITIONING,
+    first: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
     quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
-    hints: the chunk's; at strength 0 the generator is not asked.
+    conditioning: the chunk's; at strength 0 the generator is not asked. first:
+    the number of the first frame in its chunk.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None
     state: State | None = None
-    first = 0
     fetching: deque[Callable[[], NDArray[np.uint8]]] = deque()
     while group := list(islice(source, GROUP)):
-        device = group[0].picture.device
-        if not hints.strength:
+        device, padded = group[0].picture.device, (group[0].picture.shape[2], group[0].picture.shape[3])
+        if not conditioning.strength:
             yield from fetch(torch.cat([frame.picture for frame in group]), height, width)()
             continue
         names = list(islice(given, len(group))) if given is not None else [FrameKind(frame.type) for frame in group]
@@ -121,30 +122,20 @@ def restore(
             to_device(np.array(names, dtype=np.int64), device),
             torch.full((len(group),), float(quality), device=device),
             torch.full((len(group),), float(scale), device=device),
-            to_device(tokenize([hints.caption]), device) if hints.caption else None,
-            None if hints.sketch is None else held(hints.sketch, group, first),
-            torch.full((len(group),), float(hints.texture), device=device) if hints.texture else None,
-            spread(hints, group, height, width),
+            torch.full((len(group),), float(conditioning.texture), device=device) if conditioning.texture else None,
+            spread(conditioning, group, height, width),
+            conditions(conditioning.extensions, first, len(group), padded, device),
         )
         pictures, state = refine(generator, group, condition, state)
         first += len(group)
-        if hints.strength < FULL:
+        if conditioning.strength < FULL:
             coarse = torch.cat([frame.picture for frame in group])
-            pictures = torch.lerp(coarse, pictures, hints.strength / FULL)
+            pictures = torch.lerp(coarse, pictures, conditioning.strength / FULL)
         fetching.append(fetch(pictures, height, width))
         if len(fetching) > (device.type == "cuda"):  # on a CPU nothing would be gained by running ahead
             yield from fetching.popleft()()
     for wait in fetching:
         yield from wait()
-
-
-def held(sketch: NDArray[np.bool_], group: list[CoarseFrame], first: int) -> Tensor:
-    """The sketch of a chunk forward-filled to a group whose first frame has this number: (N, 1, H/8, W/8)."""
-    picture = group[0].picture
-    ages = torch.arange(first, first + len(group), device=picture.device)
-    edges = to_device(sketch, picture.device).expand(len(group), -1, -1)
-    rows, columns = picture.shape[2] // 8 - sketch.shape[0], picture.shape[3] // 8 - sketch.shape[1]
-    return F.pad(fill_sketch(edges, ages), (0, columns, 0, rows))
 
 
 def coarse_levels(group: list[CoarseFrame], height: int, width: int) -> Tensor:
@@ -157,14 +148,14 @@ def coarse_levels(group: list[CoarseFrame], height: int, width: int) -> Tensor:
     return 2 * torch.log2(1 + F.avg_pool2d((rows + columns - 4 * luma).abs(), CELL, ceil_mode=True))
 
 
-def spread(hints: Hints, group: list[CoarseFrame], height: int, width: int) -> Tensor | None:
-    """The texture levels of a group's frames, as far as a chunk's hints tell them: (N, 1, H/8, W/8)."""
+def spread(conditioning: Conditioning, group: list[CoarseFrame], height: int, width: int) -> Tensor | None:
+    """The texture levels of a group's frames, as far as a chunk's conditioning tells them: (N, 1, H/8, W/8)."""
     picture = group[0].picture
-    if hints.texture_gap is not None:
-        gap = to_device(hints.texture_gap, picture.device) - NO_GAP
+    if conditioning.texture_gap is not None:
+        gap = to_device(conditioning.texture_gap, picture.device) - NO_GAP
         levels = (coarse_levels(group, height, width) + gap).clamp(0, LEVELS - 1)
-    elif hints.texture_map is not None:
-        levels = to_device(hints.texture_map, picture.device).expand(len(group), 1, -1, -1)
+    elif conditioning.texture_map is not None:
+        levels = to_device(conditioning.texture_map, picture.device).expand(len(group), 1, -1, -1)
     else:
         return None
     return spread_texture(levels)[:, :, : picture.shape[2] // 8, : picture.shape[3] // 8]

@@ -10,8 +10,11 @@ from typing import Any
 
 from neurcodec import container
 from neurcodec.container import Gop, Limits, Reader
+from neurcodec.extensions.streams import CONDITIONING
 from neurcodec.files import pipes
 from neurcodec.jobs.options import Progress, ProgressCallback, ignore_progress
+
+_WORDS = 16  # different ones that are listed
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ def open_source(path: pipes.Place, salvage: bool = False, limits: bool = True) -
 
 
 def describe(path: pipes.Place, limits: bool = True) -> dict[str, Any]:
-    """Everything that `ncodec info` shows; see neurcodec.container.summary."""
+    """Everything that `ncodec info` shows: neurcodec.container.summary, and what extensions have in words."""
     with pipes.naming(path), pipes.local(path) as local:
-        return container.summary(local, _limits(limits))
+        return _facts(local, limits)
 
 
 def verify_file(
@@ -50,10 +53,22 @@ def verify_file(
     model.
     """
     with pipes.naming(path), pipes.local(path) as local:
-        facts = container.check(local, _limits(limits))
+        facts = _facts(local, limits)
         if not quick:
             _verify_latents(local, model, facts["frames"], progress, limits)
     return VerifyReport(facts["frames"], facts["chunks"], not quick)
+
+
+def _facts(path: Path, limits: bool) -> dict[str, Any]:
+    words: dict[str, dict[str, None]] = {extension.LISTED: {} for extension in CONDITIONING if extension.LISTED}
+
+    def look(gop: Gop) -> None:
+        for extension in CONDITIONING:
+            if extension.LISTED and extension.SUBSTREAM in gop.substreams and len(words[extension.LISTED]) < _WORDS:
+                words[extension.LISTED][extension.shown(gop.substreams[extension.SUBSTREAM])] = None
+
+    facts = container.summary(path, _limits(limits), each=look)
+    return facts | {name: list(found) for name, found in words.items()}
 
 
 def _limits(on: bool) -> Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
@@ -72,9 +72,8 @@ class EncodeOptions:
     (smallest file) to 63. target_size, target_kbps: bytes, or kilobits (1000) per second, of the whole file; the
     quality is then chosen per chunk. target: chooses the quality of the whole file. preset: one of PRESETS (native has
     one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each chunk
-    (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets detail
-    latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none. sketch: add the edges
-    of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
+    (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
+    `extensions.streams.asked`. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
     from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
     code chunks side by side, None is one (docs/performance.md).
     """
@@ -89,9 +88,7 @@ class EncodeOptions:
     device: str = "auto"
     gop_seconds: Fraction = Fraction(5)
     backbone_interval: int | None = None
-    detail: int = 0
-    caption: str = ""
-    sketch: bool = False
+    extensions: tuple[tuple[str, Any], ...] = ()
     audio: bool = True
     resume: bool = False
     overwrite: bool = False
@@ -100,7 +97,7 @@ class EncodeOptions:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
-        whole_numbers(self, "quality", "detail", least=0)
+        whole_numbers(self, "quality", least=0)
         whole_numbers(self, "target_size", "backbone_interval", "threads", "workers", least=1)
         if self.target_kbps is not None and not self.target_kbps > 0:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
@@ -116,8 +113,6 @@ class EncodeOptions:
             raise ArgumentError(f"backbone interval {self.backbone_interval} is outside 1..4")
         if not 0 < self.gop_seconds <= 60:
             raise ArgumentError(f"chunks of {float(self.gop_seconds):g} seconds; above 0 and at most 60")
-        if not 0 <= self.detail <= 255:
-            raise ArgumentError(f"detail {self.detail} is outside 0..255")
 
     @property
     def rated(self) -> bool:
@@ -127,7 +122,7 @@ class EncodeOptions:
     @property
     def settings(self) -> Settings:
         """What every chunk is coded with, at this quality."""
-        return Settings(self.quality, self.preset, self.backbone_interval, self.detail, self.caption, self.sketch)
+        return Settings(self.quality, self.preset, self.backbone_interval, self.extensions)
 
 
 @dataclass(frozen=True)

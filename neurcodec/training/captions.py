@@ -1,4 +1,4 @@
-"""Stage `captions` and what the generator's clips get of the side streams: captions and sketches, mostly dropped out.
+"""Stage `captions`, and what the generator's clips get of the extensions: captions and sketches, mostly dropped out.
 
 Captions come from a table SOURCES.md beside the data folders: below a heading `## NAME/` the rows of the clips in
 folder NAME, with the columns `file` and `what it shows`. `captions.json` maps a clip's name in `training.pairs` to its
@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurcodec.analysis.edges import edges
-from neurcodec.entropy.sketch import CELL
 from neurcodec.errors import InputError
-from neurcodec.generator.condition import fill_sketch
+from neurcodec.extensions.caption.branch import tokenize
+from neurcodec.extensions.sketch.branch import fill
+from neurcodec.extensions.sketch.edges import edges
+from neurcodec.extensions.sketch.stream import CELL
 from neurcodec.training.pairs import clip_name
 
 SKETCH_AGES = 48
@@ -64,7 +65,7 @@ def write_captions(data: Iterable[Path], target: Path) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class SideStreams:
+class Extensions:
     """Draws captions and sketches of training clips.
 
     captions: by clip. caption_share, sketch_share: of the clips that keep theirs.
@@ -75,10 +76,14 @@ class SideStreams:
     sketch_share: float
 
     @classmethod
-    def load(cls, path: Path, caption_share: float, sketch_share: float) -> SideStreams:
+    def load(cls, path: Path, caption_share: float, sketch_share: float) -> Extensions:
         """With the captions of stage captions, or with none if it did not run."""
         captions = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return cls(captions, caption_share, sketch_share)
+
+    def draw(self, random: np.random.Generator, file: str, frames: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """What the branches take for frames (T, h, w, 3) of a pair's source, by extension."""
+        return {"caption": tokenize([self.caption(random, file)]), "sketch": self.sketch(random, frames)}
 
     def caption(self, random: np.random.Generator, file: str) -> str:
         """The caption of a pair's source, or ""."""
@@ -94,4 +99,4 @@ class SideStreams:
         if random.random() >= self.sketch_share:
             return torch.zeros(count, 1, height // CELL, width // CELL)
         ages = torch.arange(count) + int(random.integers(SKETCH_AGES))
-        return fill_sketch(torch.from_numpy(edges(frames[0])).expand(count, -1, -1), ages)
+        return fill(torch.from_numpy(edges(frames[0])).expand(count, -1, -1), ages)

@@ -22,7 +22,7 @@ from neurcodec.evaluation.efficientnet import LiteFeatures
 from neurcodec.evaluation.lpips import LPIPS
 from neurcodec.generator.diffusion import NOISE_TILE, terminal_noise
 from neurcodec.generator.model import Generator
-from neurcodec.training.captions import SideStreams
+from neurcodec.training.captions import Extensions
 from neurcodec.training.feed import Draws, drawn_ahead
 from neurcodec.training.held_out import HeldOut
 from neurcodec.training.loop import Schedule, Trainer
@@ -128,8 +128,8 @@ def train(
     trainer = Trainer(model, folder, schedule)
     trainer.resume()
     jury = Jury(LPIPS.load(weights / "lpips"), LiteFeatures.load("lite0")).to(device)
-    side = SideStreams.load(folder.parent / "captions.json", config.captions, config.sketches)
-    sampler = PairSampler(pairs, model.config.feature_channels, side, config.textures, config.seed + trainer.step)
+    extensions = Extensions.load(folder.parent / "captions.json", config.captions, config.sketches)
+    sampler = PairSampler(pairs, model.config.feature_channels, extensions, config.textures, config.seed + trainer.step)
     held_out = HeldOut(folder.parent / "held_out", jury, config.check_bases)
     if config.peak:
         trainer.peak_seconds = step_flop(model, sampler, jury, config) / (1e12 * config.peak)

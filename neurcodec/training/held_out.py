@@ -14,7 +14,8 @@ from torch import Tensor
 from neurcodec.analysis.laplacian import detail, texture_index, texture_map
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.codec.layered import base_frames, measured_gap, restored
-from neurcodec.entropy.hints import Hints
+from neurcodec.container import BaseLayer
+from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import GROUP
 from neurcodec.training.losses import Jury
@@ -57,8 +58,8 @@ class HeldOut:
         device = next(generator.parameters()).device
         frames: list[CoarseFrame] = list(base_frames(coded, *size, generator.config.feature_channels, device))
         gap = texture_map(measured_gap(source, lambda _: frames))
-        hints = Hints(texture=texture_index(detail(source, 1)), texture_gap=gap)
-        pictures = restored(generator, frames, base["crf"], base["scale"], size, hints)
+        told = Conditioning(texture_index(detail(source, 1)), texture_gap=gap)
+        pictures = restored(generator, frames, BaseLayer(base["scale"], 1, base["crf"]), size, told)
         painted = to_tensor(np.stack(list(pictures)), device)
         shown = torch.cat([frame.picture for frame in frames])[:, :, : size[0], : size[1]]
         return to_tensor(source, device), shown, painted

@@ -18,11 +18,10 @@ from neurcodec.analysis.laplacian import cell_levels, detail, texture_index, tex
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.codec.layered import measured_gap
 from neurcodec.container import FrameType
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.generator.condition import Condition, FrameKind
 from neurcodec.generator.restore import GROUP, spread
-from neurcodec.generator.text import tokenize
-from neurcodec.training.captions import SideStreams
+from neurcodec.training.captions import Extensions
 from neurcodec.training.pairs import read_index
 
 Frames = NDArray[np.uint8]
@@ -55,8 +54,10 @@ class Batch:
     def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with all its tensors changed."""
         source, coarse, features, motion = map(change, (self.source, self.coarse, self.features, self.motion))
-        known = self.condition._asdict().items()
-        condition = Condition(**{name: None if part is None else change(part) for name, part in known})  # type: ignore[arg-type]
+        known = self.condition
+        texture, levels = (None if part is None else change(part) for part in (known.texture, known.texture_map))
+        told = {name: change(part) for name, part in known.extensions.items()}
+        condition = Condition(change(known.kind), change(known.quality), change(known.scale), texture, levels, told)
         return Batch(source, coarse, features, motion, condition)
 
     def pin_memory(self) -> Batch:
@@ -81,7 +82,8 @@ class Clip(NamedTuple):
     """A crop of T frames of a clip.
 
     source, coarse: uint8 (T, size, size, 3). features: (T, C, size/8, size/8). motion: (T, 2, size, size).
-    known: (kind, quality, scale) of each frame. sketch, levels (of the texture map, spread): (T, 1, size/8, size/8).
+    known: (kind, quality, scale) of each frame. levels: of the texture map, spread, (T, 1, size/8, size/8). told: as of
+    `captions.Extensions.draw`.
     """
 
     source: Frames
@@ -89,10 +91,9 @@ class Clip(NamedTuple):
     features: NDArray[np.float32]
     motion: NDArray[np.float32]
     known: list[tuple[int, float, float]]
-    caption: str
-    sketch: Tensor
     texture: int
     levels: Tensor
+    told: dict[str, Tensor]
 
 
 class PairSampler:
@@ -102,10 +103,15 @@ class PairSampler:
     """
 
     def __init__(
-        self, folders: Mapping[Path, float], feature_channels: int, side: SideStreams, textures: float, seed: int
+        self, folders: Mapping[Path, float], feature_channels: int, extensions: Extensions, textures: float, seed: int
     ) -> None:
         self.seed, self.random = seed, np.random.default_rng(seed)
-        self.folders, self.feature_channels, self.side, self.textures = folders, feature_channels, side, textures
+        self.folders, self.feature_channels, self.extensions, self.textures = (
+            folders,
+            feature_channels,
+            extensions,
+            textures,
+        )
         self.known_textures: dict[Path, int] = {}
         self.picks: list[Pick] = []
         self.weights = np.zeros(0)
@@ -145,6 +151,10 @@ class PairSampler:
         def pictures(parts: Iterable[Frames]) -> Tensor:
             return turned(torch.from_numpy(part).permute(0, 3, 1, 2) for part in parts)
 
+        def joined(parts: list[Tensor]) -> Tensor:
+            """Maps turned with their clips; what is no map just joined."""
+            return turned(parts) if parts[0].dim() == 4 else torch.cat(parts)
+
         known = [frame for clip in drawn for frame in clip.known]
         kinds, quality, scale = (torch.tensor(column) for column in zip(*known, strict=True))
         textures = torch.tensor([clip.texture for clip in drawn], dtype=torch.float32)
@@ -158,10 +168,9 @@ class PairSampler:
                 kinds,
                 quality.float(),
                 scale.float(),
-                tokenize([clip.caption for clip in drawn]),
-                turned(clip.sketch for clip in drawn),
                 textures.repeat_interleave(frames),
                 turned(clip.levels for clip in drawn),
+                {name: joined([clip.told[name] for clip in drawn]) for name in drawn[0].told},
             ),
         )
 
@@ -188,10 +197,9 @@ class PairSampler:
             self.features(folder, base, numbers, top, left, size),
             source_motion(source),
             [(kinds[number], quality, base["scale"]) for number in numbers],
-            self.side.caption(self.random, entry["file"]),
-            self.side.sketch(self.random, source),
             texture,
             levels,
+            self.extensions.draw(self.random, entry["file"], source),
         )
 
     def texture(self, file: Path) -> int:
@@ -210,10 +218,10 @@ class PairSampler:
         if gap:
             missed = measured_gap(source, lambda start: group[start : start + GROUP])
             error = self.random.integers(-GAP_ERROR, GAP_ERROR + 1, missed.shape)
-            hints = Hints(texture_gap=texture_map(missed + error))
+            told = Conditioning(texture_gap=texture_map(missed + error))
         else:
-            hints = Hints(texture_map=texture_map(cell_levels(detail(source, 1))))
-        levels = spread(hints, group, *size)
+            told = Conditioning(texture_map=texture_map(cell_levels(detail(source, 1))))
+        levels = spread(told, group, *size)
         assert levels is not None
         return levels
 

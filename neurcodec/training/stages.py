@@ -23,13 +23,14 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.codec.device import choose
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import InputError
+from neurcodec.extensions.branches import FEATURES, TOKENS
 from neurcodec.generator.model import Generator
 from neurcodec.training import captions, coarse, generator, native, pairs, priors
 from neurcodec.training.export import entropy_model, latent_priors, model_card, write_model
 from neurcodec.training.loop import Schedule, Trainer
 from neurcodec.training.start import start_from
 
-BRANCHES = {"caption": True, "sketch": True, "texture": True, "texture_map": True}
+BRANCHES = {"texture": True, "texture_map": True, "extensions": [branch.NAME for branch in (*TOKENS, *FEATURES)]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,10 +22,13 @@ from neurcodec.container import (
     frame_types,
 )
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import bitplane, layered, packets, sketch, texture
+from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.motion import MODES, MOTION_LIMIT
+from neurcodec.extensions.detail import stream as detailed
+from neurcodec.extensions.filling import stream as filling
+from neurcodec.extensions.sketch import stream as sketch
 
 CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
 CUTS = (0, 2, 5)
@@ -108,14 +111,18 @@ def filled(
     """A chunk whose base layer (that is none) has every `divisor`-th frame, and detail on every `detail`-th of them."""
     whole = chunk(chance, size, frames, divisor)
     types = [frame.type for frame in whole]
-    wanted = layered.detailed(types, detail)
+    wanted = detailed.detailed(whole, detail) if detail else []
     latents = []
     for index, frame in enumerate(whole):
         moves = frame.type is FrameType.S or (index > 0 and types[index - 1] is FrameType.S)
         planes = (frame.classes, frame.y) if index in wanted else (None, None)
         latents.append(FrameLatents(frame.type, frame.motion if moves else None, *planes))
     grid = (-(-size[1] // 16), -(-size[0] // 16))
-    streams = {Substream.BASE: b"AV1 packets", **layered.encode(model, latents, grid, quality, detail)}
+    motion, finer = (
+        filling.encode(model, latents, grid, quality),
+        detailed.encode(model, latents, grid, quality, detail),
+    )
+    streams = {Substream.BASE: b"AV1 packets"} | motion | finer
     pts = tuple(512 * i for i in range(frames))
     return Gop(pts, 512, quality, 1, streams, bitplane.digest(latents), BaseLayer(1, divisor, 50))
 
@@ -123,7 +130,7 @@ def filled(
 def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
     """A native chunk with all side streams that it may have."""
     edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
-    streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode(edges), Substream.TEXTURE: b"\x2a",
+    streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode_edges(edges), Substream.TEXTURE: b"\x2a",
                Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
     whole = gop(model, chunk(chance, size, 4, 2), 2, 25)
     return replace(whole, substreams=whole.substreams | streams)

@@ -57,11 +57,14 @@ class Row:
 
 def variants(plain: EncodeOptions, caption: str) -> dict[str, EncodeOptions]:
     """The options of every row whose file is another than the plain one."""
-    found = {"sketch": replace(plain, sketch=True)}
+    found = {"sketch": replace(plain, extensions=(("sketch", True),))}
     if caption:
-        found = {"caption": replace(plain, caption=caption)} | found
+        found = {"caption": replace(plain, extensions=(("caption", caption),))} | found
     if plain.profile is Profile.LAYERED:
-        found = {"filling": replace(plain, backbone_interval=2), "detail": replace(plain, detail=8)} | found
+        found = {
+            "filling": replace(plain, backbone_interval=2),
+            "detail": replace(plain, extensions=(("detail", 8),)),
+        } | found
     return found
 
 

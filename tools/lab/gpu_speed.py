@@ -65,7 +65,7 @@ def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
     from neurcodec.coarse.codec import CoarseFrame
     from neurcodec.codec.device import choose
     from neurcodec.codec.networks import load_network
-    from neurcodec.entropy.hints import Hints
+    from neurcodec.entropy.conditioning import Conditioning
     from neurcodec.generator.condition import FrameKind
     from neurcodec.generator.model import Generator
     from neurcodec.generator.restore import restore, working_type
@@ -74,7 +74,7 @@ def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
     rows, columns = -(-size[1] // 16) * 16, -(-size[0] // 16) * 16
     count = (16 if device.type == "cuda" else 2) * GROUP
     gap = np.full((-(-size[1] // 32), -(-size[0] // 32)), 4)
-    hints = Hints(texture=20, texture_gap=gap)
+    told = Conditioning(20, texture_gap=gap)
     side = 8192 if device.type == "cuda" else 1024
     matrix = torch.randn(side, side, device=device, dtype=working_type(device))
     flops = 2 * side**3 / min(timed(lambda: matrix @ matrix, bench.device) for _ in range(10))
@@ -91,7 +91,7 @@ def generator_speed(bench: Bench, size: tuple[int, int]) -> Iterator[Row]:
                             torch.zeros(1, features, rows // 8, columns // 8, device=device))  # fmt: skip
 
         def job(network: Generator = network, frame: CoarseFrame = frame) -> None:
-            for _ in restore(network, [frame] * count, 30, size[1], size[0], [FrameKind.BASE] * count, 1.0, hints):
+            for _ in restore(network, [frame] * count, 30, size[1], size[0], [FrameKind.BASE] * count, 1.0, told):
                 pass
 
         job()

@@ -32,8 +32,9 @@ from neurcodec.coarse.codec import to_rgb
 from neurcodec.codec.base import base_size
 from neurcodec.codec.layered import base_frames, measured_gap, restored
 from neurcodec.codec.strength import best_share
+from neurcodec.container import BaseLayer
 from neurcodec.entropy import packets
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, load
 from neurcodec.evaluation.compare import together
@@ -116,8 +117,8 @@ def painted_by(generator: Generator, decoded: Frames, clip: Clip, crf: int, scal
     columns, rows = clip.size
     frames = list(base_frames(decoded, rows, columns, generator.config.feature_channels, torch.device("cpu")))
     gap = texture_map(measured_gap(clip.frames, lambda start: frames[start : start + GROUP]))
-    hints = Hints(texture=texture_index(detail(clip.frames)), texture_gap=gap)
-    return np.stack(list(restored(generator, frames, crf, scale, (rows, columns), hints)))
+    told = Conditioning(texture_index(detail(clip.frames)), texture_gap=gap)
+    return np.stack(list(restored(generator, frames, BaseLayer(scale, 1, crf), (rows, columns), told)))
 
 
 def mixed(base: Frames, painted: Frames | None, strength: float) -> Frames:

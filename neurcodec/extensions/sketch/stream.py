@@ -1,4 +1,4 @@
-"""The sketch of a chunk (substream 5, spec section 6.8): a binary edge map, each pixel coded in an adaptive context.
+"""The sketch of a chunk (spec annex B): a binary edge map, each pixel coded in an adaptive context.
 
 The context of a pixel is its four decoded neighbours; each context has a probability that follows what was decoded in
 it, in integers, and the range coder of section 6.1 codes the pixel with it.
@@ -9,8 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neurcodec.container import Substream
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.entropy.tables import TOTAL, Ints
+
+NAME = "sketch"
+SUBSTREAM = Substream.SKETCH
+LISTED = ""
 
 Edges = NDArray[np.bool_]
 
@@ -46,7 +51,28 @@ class _Contexts:
         self.number[context] = min(_LAST, self.number[context] + 1)
 
 
-def encode(edges: Edges) -> bytes:
+def check(wanted: object) -> None:
+    """Any true value asks for a sketch."""
+
+
+def encode(wanted: object, first: NDArray[np.uint8]) -> bytes:
+    """The substream of the edges of a frame uint8 (H, W, 3); empty where there are none."""
+    from neurcodec.extensions.sketch.edges import edges  # OpenCV is for encoding only
+
+    return encode_edges(edges(first))
+
+
+def decode(data: bytes, height: int, width: int) -> Edges:
+    """The edge map bool (ceil(height / 8), ceil(width / 8)) of a picture; DamageError when the data do not fit."""
+    return decode_edges(data, -(-height // CELL), -(-width // CELL))
+
+
+def shown(data: bytes) -> str:
+    """Nothing in words."""
+    return ""
+
+
+def encode_edges(edges: Edges) -> bytes:
     """The substream of an edge map bool (h, w); empty for a map without edges, which is no sketch."""
     if not edges.any():
         return b""
@@ -63,7 +89,7 @@ def encode(edges: Edges) -> bytes:
     return coder.finish()
 
 
-def decode(data: bytes, height: int, width: int) -> Edges:
+def decode_edges(data: bytes, height: int, width: int) -> Edges:
     """The edge map bool (height, width) of a substream; DamageError when the substream does not fit it."""
     coder, contexts = Decoder(data), _Contexts()
     edges = np.zeros((height, width), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The text side of the generator: captions as byte tokens, and their small encoder (spec section 8.5)."""
+"""The caption in the generator: byte tokens, and their small encoder, for its cross-attention (spec annex A)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NAME = "caption"
+ATTRIBUTE = "text"
 TEXT_BYTES = 96
 """Bytes of a caption that the generator reads."""
 
@@ -39,3 +41,13 @@ class TextEncoder(nn.Module):
         x = F.silu(self.conv1(self.bytes(text).transpose(1, 2)))
         x = F.silu(self.conv2(x) + self.place)
         return self.out(x).transpose(1, 2), text[:, ::4] > 0
+
+
+def build(channels: int, token_channels: int) -> TextEncoder:
+    """The branch for a body of `channels` whose cross-attention has tokens of `token_channels`."""
+    return TextEncoder(token_channels, token_channels)
+
+
+def condition(value: str, first: int, frames: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    """The caption of a group of frames as the branch takes it: int64 (1, TEXT_BYTES)."""
+    return tokenize([value]).to(device)

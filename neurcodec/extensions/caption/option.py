@@ -1,4 +1,4 @@
-"""A caption on the command line: the text, or the name of a file that holds it."""
+"""The option --caption: the text, or the name of a file that holds it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from neurcodec.container.caption import CAPTION_BYTES, pack_caption
 from neurcodec.errors import InputError
+from neurcodec.extensions.caption.stream import CAPTION_BYTES, encode
 
 
 class Caption(click.ParamType[str]):
@@ -29,7 +29,12 @@ class Caption(click.ParamType[str]):
                 self.fail(f"{value}: {error.strerror}", param, ctx)
         text = " ".join(text.split())
         try:
-            pack_caption(text)
+            encode(text)
         except InputError as error:
             self.fail(str(error), param, ctx)
         return text
+
+
+OPTION = click.option(
+    "--caption", type=Caption(), metavar="TEXT|FILE", help="What the video shows, in words, for the generator."
+)

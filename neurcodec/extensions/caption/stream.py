@@ -1,10 +1,15 @@
-"""The caption of a chunk (substream 4, spec section 4.3.1): UTF-8 text as raw deflate with a preset dictionary."""
+"""The caption of a chunk (spec annex A): UTF-8 text as raw deflate with a preset dictionary."""
 
 from __future__ import annotations
 
 import zlib
 
-from neurcodec.errors import DamageError, InputError
+from neurcodec.container import Substream
+from neurcodec.errors import ArgumentError, DamageError, InputError
+
+NAME = "caption"
+SUBSTREAM = Substream.CAPTION
+LISTED = "captions"
 
 CAPTION_BYTES = 1024
 """Longest caption, in bytes of UTF-8."""
@@ -33,10 +38,17 @@ DICTIONARY = (
 """What the compressor may refer to; what is last costs least. Never changed."""
 
 
-def pack_caption(text: str) -> bytes:
+def check(wanted: object) -> None:
+    """ArgumentError for what is no text; InputError for one that is too long."""
+    if not isinstance(wanted, str):
+        raise ArgumentError(f"a caption is a text, not {wanted!r}")
+    encode(wanted)
+
+
+def encode(wanted: str, first: object = None) -> bytes:
     """The substream of a caption; InputError when it is empty or too long."""
     try:
-        data = text.encode("utf-8")
+        data = wanted.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError("the caption is not valid Unicode text") from None
     if not 1 <= len(data) <= CAPTION_BYTES:
@@ -45,7 +57,7 @@ def pack_caption(text: str) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def unpack_caption(data: bytes) -> str:
+def decode(data: bytes, height: int = 0, width: int = 0) -> str:
     """The caption of a substream; DamageError when it holds anything else."""
     if len(data) > PACKED_BYTES:
         raise DamageError(f"the caption's substream has {len(data)} bytes, above {PACKED_BYTES}")
@@ -60,3 +72,8 @@ def unpack_caption(data: bytes) -> str:
         return text.decode("utf-8")
     except UnicodeDecodeError:
         raise DamageError("the caption is not UTF-8") from None
+
+
+def shown(data: bytes) -> str:
+    """The caption."""
+    return decode(data)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from neurcodec.entropy.sketch import CELL
+from neurcodec.extensions.sketch.stream import CELL
 
 _LOW, _HIGH = 60, 150  # Canny's thresholds, of the summed Sobel derivatives of 8-bit luma
 _LEAST = 4  # pixels of an edge that make a block one

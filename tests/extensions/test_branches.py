@@ -1,9 +1,10 @@
-"""The generator's optional conditions, and what training gives them."""
+"""The generator's branches for captions and sketches, and what training gives them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,22 +12,24 @@ import torch
 
 from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.container import FrameType
-from neurcodec.entropy.hints import Hints
+from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.errors import InputError
-from neurcodec.generator.condition import Condition, FrameKind, fill_sketch
+from neurcodec.extensions.caption.branch import TEXT_BYTES, tokenize
+from neurcodec.extensions.sketch.branch import fill
+from neurcodec.generator.condition import Condition, FrameKind
 from neurcodec.generator.model import Generator
 from neurcodec.generator.restore import restore
-from neurcodec.generator.text import TEXT_BYTES, tokenize
-from neurcodec.training.captions import SideStreams, table_captions, write_captions
+from neurcodec.training.captions import Extensions, table_captions, write_captions
 
-SMALL = {"channels": 8, "layers": 3, "feature_channels": 8, "token_channels": 8, "embedding": 16, "heads": 2}
+BOTH = ["caption", "sketch"]
+SMALL: Any = {"channels": 8, "layers": 3, "feature_channels": 8, "token_channels": 8, "embedding": 16, "heads": 2}
 
 
 @pytest.fixture
 def pair() -> tuple[Generator, Generator]:
     """A generator without the branches, and one with them and otherwise the same weights."""
     torch.manual_seed(3)
-    old, new = Generator(**SMALL).eval(), Generator(**SMALL, caption=True, sketch=True).eval()
+    old, new = Generator(**SMALL).eval(), Generator(**SMALL, extensions=BOTH).eval()
     with torch.no_grad():
         for parameter in [*old.parameters(), *new.parameters()]:
             parameter.normal_(0, 0.2)
@@ -43,7 +46,9 @@ def chunk(count: int) -> list[CoarseFrame]:
 
 
 def restored(generator: Generator, caption: str = "", sketch: np.ndarray | None = None) -> np.ndarray:
-    return np.stack(list(restore(generator, chunk(6), 20, 41, 57, hints=Hints(caption, sketch))))
+    told: dict[str, object] = {"caption": caption} if caption else {}
+    told |= {} if sketch is None else {"sketch": sketch}
+    return np.stack(list(restore(generator, chunk(6), 20, 41, 57, conditioning=Conditioning(extensions=told))))
 
 
 def test_without_conditions_nothing_changes(pair: tuple[Generator, Generator]) -> None:
@@ -68,7 +73,7 @@ def test_conditions_matter(pair: tuple[Generator, Generator]) -> None:
 
 def test_fresh_branches_start_without_effect(pair: tuple[Generator, Generator]) -> None:
     old, _ = pair
-    fresh = Generator(**SMALL, caption=True, sketch=True).eval()
+    fresh = Generator(**SMALL, extensions=BOTH).eval()
     fresh.load_state_dict(old.state_dict(), strict=False)
     assert np.array_equal(restored(old), restored(fresh, sketch=np.ones((6, 8), dtype=bool)))
 
@@ -80,7 +85,7 @@ def test_a_group_reads_its_own_caption(pair: tuple[Generator, Generator]) -> Non
     condition = Condition(torch.full((n,), int(FrameKind.BASE)), torch.full((n,), 9.0), torch.ones(n))
 
     def run(captions: list[str]) -> torch.Tensor:
-        given = condition._replace(text=tokenize(captions))
+        given = condition._replace(extensions={"caption": tokenize(captions)})
         with torch.no_grad():
             x0: torch.Tensor = new(coarse, noise, torch.full((n,), 999), given, torch.rand(n, 8, 4, 4) * 0, 2)[0]
         return x0
@@ -94,8 +99,7 @@ def test_old_folders_load_and_new_ones_keep_their_branches(pair: tuple[Generator
     for name, generator in (("old", old), ("new", new)):
         generator.save_pretrained(tmp_path / name)
     config = json.loads((tmp_path / "old" / "config.json").read_text())
-    for flag in ("caption", "sketch"):
-        del config[flag]
+    del config["extensions"]
     (tmp_path / "old" / "config.json").write_text(json.dumps(config))
     for name, generator in (("old", old), ("new", new)):
         back = Generator.from_pretrained(tmp_path / name, low_cpu_mem_usage=False).eval()
@@ -109,7 +113,7 @@ def test_tokens() -> None:
 
 
 def test_a_sketch_fades() -> None:
-    filled = fill_sketch(torch.tensor([[[True, False]]]).expand(2, -1, -1), torch.tensor([0, 16]))
+    filled = fill(torch.tensor([[[True, False]]]).expand(2, -1, -1), torch.tensor([0, 16]))
     assert filled[:, 0, 0].tolist() == [[1, -1], [0.5, -0.5]]
 
 
@@ -134,7 +138,7 @@ def test_captions_of_a_table(tmp_path: Path) -> None:
     (tmp_path / "SOURCES.md").write_text(TABLE, encoding="utf-8")
     (tmp_path / "clips").mkdir()
     assert write_captions([tmp_path / "clips"], tmp_path / "runs" / "captions.json") == 1
-    side = SideStreams.load(tmp_path / "runs" / "captions.json", 1.0, 1.0)
+    side = Extensions.load(tmp_path / "runs" / "captions.json", 1.0, 1.0)
     random = np.random.default_rng(0)
     assert side.caption(random, "/runs/pairs/clips-dog_1.npy") == "dog in a park"
     assert side.caption(random, "clips-other.npy") == ""
@@ -146,8 +150,8 @@ def test_training_sketches_are_the_edges_of_the_first_frame_and_fade() -> None:
     frames = np.zeros((3, 32, 48, 3), np.uint8)
     frames[:, :, 20:] = 255
     random = np.random.default_rng(0)
-    given = SideStreams({}, 0, 1.0).sketch(random, frames)
+    given = Extensions({}, 0, 1.0).sketch(random, frames)
     assert given.shape == (3, 1, 4, 6)
     assert (given[0, 0, :, 2] > 0).all() and (given[0, 0, :, [0, 1, 3, 4, 5]] < 0).all()
     assert given[1].abs().max() < given[0].abs().max() <= 1
-    assert not SideStreams({}, 0, 0.0).sketch(random, frames).any()
+    assert not Extensions({}, 0, 0.0).sketch(random, frames).any()

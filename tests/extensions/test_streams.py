@@ -1,33 +1,27 @@
-"""Captions, sketches and texture maps: their codecs, what hostile bytes do to them, and their way through files."""
+"""Captions and sketches: their substreams, what hostile bytes do to them, and their way through files."""
 
 from __future__ import annotations
 
 import json
-import random
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from conftest import Run, scene, write_clip
+from conftest import Run, refusals, scene, write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurcodec.analysis.edges import edges
-from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_index, texture_map
-from neurcodec.coarse.codec import CoarseFrame
 from neurcodec.codec import conditioning
-from neurcodec.container import FrameType, Gop, Profile, Reader, Substream, Writer
-from neurcodec.container.caption import CAPTION_BYTES, DICTIONARY, pack_caption, unpack_caption
-from neurcodec.entropy import sketch, texture
-from neurcodec.entropy.hints import Hints
-from neurcodec.errors import DamageError, InputError
-from neurcodec.generator.condition import spread_texture
-from neurcodec.generator.restore import spread
+from neurcodec.container import Gop, Profile, Reader, Substream, Writer
+from neurcodec.errors import ArgumentError, DamageError, InputError
+from neurcodec.extensions import streams
+from neurcodec.extensions.caption import stream as caption
+from neurcodec.extensions.caption.stream import CAPTION_BYTES, DICTIONARY
+from neurcodec.extensions.sketch import stream as sketch
+from neurcodec.extensions.sketch.edges import edges
 from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.inspection import describe, verify_file
@@ -36,22 +30,34 @@ from reference_decoder import container as spec_reader
 from reference_decoder import side as spec_side
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
+BOTH = (("caption", TEXT), ("sketch", True))
 
 
 @given(st.text(min_size=1, max_size=CAPTION_BYTES).filter(lambda text: len(text.encode()) <= CAPTION_BYTES))
 def test_captions_come_back(text: str) -> None:
-    assert unpack_caption(pack_caption(text)) == text == spec_reader.caption(pack_caption(text))
+    assert caption.decode(caption.encode(text)) == text == spec_reader.caption(caption.encode(text))
 
 
 def test_captions_are_compressed() -> None:
-    assert len(pack_caption(TEXT)) < 0.7 * len(TEXT.encode())
+    assert len(caption.encode(TEXT)) < 0.7 * len(TEXT.encode())
     assert spec_reader.dictionary() == DICTIONARY
 
 
 @pytest.mark.parametrize("text", ["", "x" * (CAPTION_BYTES + 1), "\ud800"])
 def test_captions_that_cannot_be(text: str) -> None:
     with pytest.raises(InputError):
-        pack_caption(text)
+        caption.encode(text)
+
+
+@pytest.mark.parametrize(("name", "value"), [("caption", 7), ("caption", "x" * 2000), ("detail", 256), ("detail", -1)])
+def test_what_cannot_be_asked_for(name: str, value: object) -> None:
+    with pytest.raises((ArgumentError, InputError)):
+        streams.asked(**{name: value})
+
+
+def test_what_is_not_asked_for_leaves_no_trace() -> None:
+    assert streams.asked(detail=0, caption="", sketch=False) == ()
+    assert streams.asked(detail=4, caption="", sketch=True) == (("detail", 4), ("sketch", True))
 
 
 def deflated(data: bytes) -> bytes:
@@ -67,15 +73,15 @@ def deflated(data: bytes) -> bytes:
         deflated(b"x" * (CAPTION_BYTES + 1)),
         deflated(bytes(1 << 27))[:1040],
         deflated(b"\xff\xfe"),
-        pack_caption(TEXT)[:-1],
-        pack_caption(TEXT) + b"\0",
+        caption.encode(TEXT)[:-1],
+        caption.encode(TEXT) + b"\0",
         b"\xff" * 20,
         bytes(2000),
     ],
 )
 def test_hostile_captions(data: bytes) -> None:
     with pytest.raises(DamageError):
-        unpack_caption(data)
+        caption.decode(data)
     with pytest.raises(spec_reader.Refused):
         spec_reader.caption(data)
 
@@ -92,42 +98,25 @@ def blobs(height: int, width: int, seed: int) -> np.ndarray:
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 1000))
 def test_sketches_come_back(height: int, width: int, seed: int) -> None:
     found = blobs(height, width, seed)
-    data = sketch.encode(found)
+    data = sketch.encode_edges(found)
     if not found.any():
         assert data == b""
         return
-    assert np.array_equal(sketch.decode(data, height, width), found)
+    assert np.array_equal(sketch.decode_edges(data, height, width), found)
     assert spec_side.sketch(data, 8 * width, 8 * height - 7) == found.astype(int).tolist()
 
 
 def test_sketches_are_compressed() -> None:
     lines = np.zeros((45, 80), dtype=bool)
     lines[10:30, [20, 60]] = lines[[10, 30], 20:60] = True
-    assert len(sketch.encode(lines)) < 0.2 * lines.size / 8
-
-
-def refusals(decode: Callable[[bytes], np.ndarray], good: bytes) -> int:
-    """How many of 200 changed substreams are refused; the others must decode to 12x20 values that are allowed."""
-    rng = random.Random(2)
-    refused = 0
-    for _ in range(200):
-        data = bytearray(good[: rng.randint(1, len(good))])
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        try:
-            found = decode(bytes(data))
-            assert found.shape == (12, 20) and found.min() >= 0 and found.max() <= 15
-        except DamageError:
-            refused += 1
-    with pytest.raises(DamageError):
-        decode(good + b"\x55" * 64)
-    return refused
+    assert len(sketch.encode_edges(lines)) < 0.2 * lines.size / 8
 
 
 def test_hostile_sketches() -> None:
-    good = sketch.encode(blobs(12, 20, 1))
-    assert refusals(lambda data: sketch.decode(data, 12, 20), good) > 20
+    good = sketch.encode_edges(blobs(12, 20, 1))
+    assert refusals(lambda data: sketch.decode_edges(data, 12, 20), good) > 20
     with pytest.raises(DamageError):
-        sketch.decode(good, 2, 3)
+        sketch.decode_edges(good, 2, 3)
 
 
 def test_edges_are_where_the_picture_has_them() -> None:
@@ -137,65 +126,6 @@ def test_edges_are_where_the_picture_has_them() -> None:
     assert found.shape == (7, 9)
     assert found[:6, 4].all() and not found[:, [0, 1, 2, 6, 7, 8]].any()
     assert not edges(np.full((8, 8, 3), 7, np.uint8)).any()
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 16), st.integers(0, 1000))
-def test_texture_maps_come_back(height: int, width: int, spread: int, seed: int) -> None:
-    levels = np.random.default_rng(seed).integers(16 - spread, 16, (height, width))
-    data = texture.encode(levels)
-    assert np.array_equal(texture.decode(data, height, width), levels)
-    assert spec_side.texture_map(data, 32 * width, 32 * height - 31) == levels.tolist()
-
-
-def test_texture_maps_are_compressed() -> None:
-    rows, columns = np.mgrid[:15, :27]
-    assert len(texture.encode(3 + (rows > 7) * 4 + columns // 9)) < 30
-
-
-def test_hostile_texture_maps() -> None:
-    good = texture.encode(np.random.default_rng(1).integers(0, 16, (12, 20)))
-    assert refusals(lambda data: texture.decode(data, 12, 20), good) > 100
-
-
-def test_texture_is_where_the_picture_has_it() -> None:
-    pictures = np.full((17, 70, 100, 3), 90, np.uint8)
-    pictures[:, 32:64, 64:96] = np.random.default_rng(1).integers(0, 256, (32, 32, 1))
-    pictures[1] = 0  # is not looked at
-    levels = texture_map(cell_levels(detail(pictures)))
-    assert levels.shape == (3, 4)
-    assert levels[1, 2] == 15 and levels[0, 0] == levels[2, 0] == 0 and 0 < levels[1, 3] < 15
-    found = detail(pictures)
-    assert texture_index(found) == round(8 * np.log2(1 + found.mean()))
-    assert texture_index(np.zeros((9, 9))) == 1 and texture_index(np.full((9, 9), 2000.0)) == 63
-
-
-def test_a_fitted_map_asks_for_less_where_there_is_too_much() -> None:
-    rng = np.random.default_rng(2)
-    source = np.full((3, 96, 128, 3), 90, np.uint8)
-    source[:, :, 64:] += rng.integers(0, 40, (3, 96, 64, 1), dtype=np.uint8)
-    levels = cell_levels(detail(source))
-    assert np.allclose(fitted(levels, source, source), levels)
-    shown = np.full_like(source, 90)
-    shown[:, :, :32] += rng.integers(0, 40, (3, 96, 32, 1), dtype=np.uint8)
-    moved = fitted(levels, source, shown) - levels
-    assert (moved[:, 0] < -1).all() and (moved[:, 3] == 0).all()
-
-
-@pytest.mark.parametrize("frames", [1, 3])
-def test_levels_follow_the_coarse_pictures(frames: int) -> None:
-    random = np.random.default_rng(frames)
-    height, width = 75, 100
-    pictures = random.random((frames, 80, 112, 3)) * random.random((1, 80, 112, 1))
-    gap = random.integers(0, 16, (3, 4))
-    group = [
-        CoarseFrame(FrameType.I, torch.from_numpy(picture).permute(2, 0, 1)[None].float(), torch.zeros(1, 1, 10, 14))
-        for picture in pictures
-    ]
-    told = spread(Hints(texture_gap=gap), group, height, width)
-    wanted = [spec_side.frame_levels(gap.tolist(), picture[:height, :width]) for picture in pictures]
-    assert told is not None and told.shape == (frames, 1, 10, 14)
-    assert torch.allclose(told, spread_texture(torch.tensor(wanted)[:, None])[:, :, :10, :14], atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +142,7 @@ def options(tiny_model: Path) -> EncodeOptions:
         device="cpu",
         threads=1,
         quality=10,
-        caption=TEXT,
-        sketch=True,
+        extensions=BOTH,
         preset="fast",
     )
 
@@ -226,7 +155,7 @@ def gops(path: Path) -> list[Gop]:
 @pytest.mark.parametrize("profile", list(Profile))
 def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, tmp_path: Path) -> None:
     plain, target = tmp_path / "plain.nvc", tmp_path / "out.nvc"
-    encode_file(short, plain, replace(options, profile=profile, caption="", sketch=False))
+    encode_file(short, plain, replace(options, profile=profile, extensions=()))
     encode_file(short, target, replace(options, profile=profile))
     facts = describe(target)
     assert facts["captions"] == [TEXT] and describe(plain)["captions"] == []
@@ -261,7 +190,7 @@ def test_forged_side_streams_are_damage(short: Path, options: EncodeOptions, tmp
     whole = tmp_path / "whole.nvc"
     encode_file(short, whole, options)
     captioned = forged(whole, {Substream.CAPTION: b"\xff" * 9}, tmp_path / "caption.nvc")
-    with pytest.raises(DamageError, match=r"GOPC at byte .*caption"):
+    with pytest.raises(DamageError, match="caption"):
         describe(captioned)
     long = gops(whole)[0].substreams[Substream.SKETCH] + b"\x77" * 40
     sketched = forged(whole, {Substream.SKETCH: long}, tmp_path / "sketch.nvc")

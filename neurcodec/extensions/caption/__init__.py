@@ -1,0 +1,1 @@
+"""A text about a chunk, for the generator (spec annex A, decision 0012)."""
