@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurcodec.coarse.motion import search_backbone, vector_bits
+from neurcodec.coarse.motion_search import search_backbone, vector_bits
 from neurcodec.coarse.worth import AFTER, block_worths, scattered
 from neurcodec.container import FrameType
 from neurcodec.entropy.motion import MotionCoder

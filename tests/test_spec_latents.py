@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from neurcodec.codec import symbols
-from neurcodec.codec.conditioning import read_conditioning
+from neurcodec.codec.symbols import read_conditioning
 from neurcodec.container import FrameType, Gop, Header, Reader, Substream
 from neurcodec.entropy import bitplane, packets
 from neurcodec.entropy.bitplane import FrameLatents

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurcodec.coarse.model import CoarseCodec, Transform, quantiser_step
-from neurcodec.coarse.motion import Field, luma, search_backbone, search_sparse
+from neurcodec.coarse.motion_search import Field, luma, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.coarse.worth import block_worths
 from neurcodec.container import FrameType, frame_types

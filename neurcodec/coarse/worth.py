@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.coarse.motion import Field, Plane, block_sum, flow_candidate, shifted
+from neurcodec.coarse.motion_search import Field, Plane, block_sum, flow_candidate, shifted
 from neurcodec.coarse.warp import BLOCK
 
 AFTER = 3.0

@@ -21,12 +21,11 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.codec.base import base_size, decode_base, decode_packets, setting, usable_scales
 from neurcodec.codec.chunk_codec import Tick, ignore
-from neurcodec.codec.conditioning import read_extensions, write_conditioning
 from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Pictures, Settings
 from neurcodec.codec.strength import fitting_strength
-from neurcodec.codec.symbols import Symbols, grid, parse
+from neurcodec.codec.symbols import Symbols, grid, parse, read_extensions, write_conditioning
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
 from neurcodec.entropy import bitplane, packets, texture
 from neurcodec.entropy.bitplane import FrameLatents

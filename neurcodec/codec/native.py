@@ -11,11 +11,10 @@ from neurcodec.analysis import interval
 from neurcodec.analysis.laplacian import cell_levels, detail, texture_index, texture_map
 from neurcodec.coarse.codec import decode_chunk, encode_chunk, to_rgb
 from neurcodec.codec.chunk_codec import Tick, ignore
-from neurcodec.codec.conditioning import write_conditioning
 from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import Pictures, Settings
-from neurcodec.codec.symbols import Symbols, parse
+from neurcodec.codec.symbols import Symbols, parse, write_conditioning
 from neurcodec.container import Gop, Header, Substream
 from neurcodec.entropy import bitplane, texture
 from neurcodec.generator.restore import restore

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from neurcodec.container import tables, timing
+from neurcodec.container import tables, timestamps
 from neurcodec.container.records import (
     BaseLayer,
     ColorRange,
@@ -131,7 +131,7 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
         "substreams": [{"id": kind, "size": len(data)} for kind, data in parts],
         "data": b"".join(data for _, data in parts),
     }
-    values |= timing.pack(gop.pts, gop.last_duration, step)
+    values |= timestamps.pack(gop.pts, gop.last_duration, step)
     if gop.base is not None:
         if gop.base.scale < 1:
             raise LimitError(f"cannot write GOPC: base_scale is {gop.base.scale}, outside 1..16")
@@ -163,7 +163,7 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
     for one, other in tables.EXCLUSIVE:
         if one in substreams and other in substreams:
             raise cursor.damage(f"substreams {one} and {other}, of which a chunk has one at most")
-    pts, last_duration = timing.unpack(values, cursor)
+    pts, last_duration = timestamps.unpack(values, cursor)
     return Gop(
         pts, last_duration, values["quality"], values["backbone_interval"], substreams, values["latents_digest"], base,
         values["first_frame"],

@@ -19,8 +19,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from neurcodec.extensions.branches import FEATURES, TOKENS
-from neurcodec.generator.branches import FrameEmbedder, SemanticAttention, TemporalBranch, TextureBranch, zero
 from neurcodec.generator.condition import Condition
+from neurcodec.generator.guidance import FrameEmbedder, SemanticAttention, TemporalBranch, TextureBranch, zero
 
 State = tuple[Tensor, ...]
 """The diffusion buffer: the last frame's features at the temporal branch, (groups, C, H/8, W/8)."""

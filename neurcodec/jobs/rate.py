@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from neurcodec.codec.conditioning import STREAMS
 from neurcodec.codec.settings import MAX_QUALITY
+from neurcodec.codec.symbols import CONDITIONING_STREAMS
 from neurcodec.container import Gop, Substream
 from neurcodec.entropy import packets
 from neurcodec.errors import TargetError
@@ -244,5 +244,5 @@ def _scaled(gop: Gop, sampled: int, frames: int) -> float:
     if sampled == frames:
         return payload(gop)
     first = len(packets.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))
-    first += sum(len(gop.substreams.get(stream, b"")) for stream in STREAMS)
+    first += sum(len(gop.substreams.get(stream, b"")) for stream in CONDITIONING_STREAMS)
     return first + (payload(gop) - first) * (frames - 1) / (sampled - 1)

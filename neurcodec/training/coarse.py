@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neurcodec.coarse.codec import latent_worth, motion_weight, quantise, to_luma
 from neurcodec.coarse.model import CoarseCodec
-from neurcodec.coarse.motion import search_backbone
+from neurcodec.coarse.motion_search import search_backbone
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.errors import InputError
 from neurcodec.training.loop import Schedule, Trainer

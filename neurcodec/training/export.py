@@ -19,7 +19,7 @@ from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tab
 from neurcodec.generator.model import Generator
 from neurcodec.training.coarse import CUTS
 from neurcodec.training.pairs import clip_name
-from neurcodec.training.prior import PriorNet
+from neurcodec.training.prior_network import PriorNet
 
 
 def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> nn.ModuleDict:

@@ -14,7 +14,7 @@ from conftest import Run, refusals, scene, write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurcodec.codec import conditioning
+from neurcodec.codec import symbols
 from neurcodec.container import Gop, Profile, Reader, Substream, Writer
 from neurcodec.errors import ArgumentError, DamageError, InputError
 from neurcodec.extensions import streams
@@ -164,7 +164,7 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
         added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
         assert added.keys() == {Substream.CAPTION, Substream.SKETCH}
         where = Substream.TEXTURE_GAP if profile is Profile.LAYERED else Substream.TEXTURE_MAP
-        assert without.substreams.keys() & set(conditioning.STREAMS) == {Substream.TEXTURE, where}
+        assert without.substreams.keys() & set(symbols.CONDITIONING_STREAMS) == {Substream.TEXTURE, where}
         assert with_both.substreams == {**without.substreams, **added}
         assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
         assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)

@@ -19,7 +19,7 @@ from neurcodec.coarse.codec import (
     to_picture,
 )
 from neurcodec.coarse.model import CoarseCodec
-from neurcodec.coarse.motion import Field, search_backbone, search_sparse
+from neurcodec.coarse.motion_search import Field, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import FrameType
 from neurcodec.entropy.bitplane import FrameLatents
