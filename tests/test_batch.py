@@ -86,9 +86,10 @@ def test_a_worker_loads_the_model_once(
 
 
 def _children(parent: int) -> list[int]:
-    """Process numbers of the processes that `parent` started."""
+    """Process numbers of the processes that `parent` and its children started."""
     lists = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(number) for path in lists for number in path.read_text().split()]
+    found = [int(number) for path in lists for number in path.read_text().split()]
+    return found + [number for child in found for number in _children(child)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -25,6 +25,7 @@ from neurcodec.container import check
 from neurcodec.errors import INTERRUPTED, InputError, NcodecError, OutputError, PartialError
 from neurcodec.jobs import distributed
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions, Progress
+from neurcodec.jobs.workers import context
 
 Event = dict[str, Any]
 Options = EncodeOptions | DecodeOptions
@@ -144,9 +145,9 @@ def _start(workers: int, threads: bool) -> tuple[Executor, Any]:
     if threads:
         events = queue.SimpleQueue()
         return ThreadPoolExecutor(workers, initializer=_share, initargs=(events,)), events
-    context = multiprocessing.get_context("spawn")
-    events = context.SimpleQueue()
-    return ProcessPoolExecutor(workers, context, _begin, (events,)), events
+    start = context()
+    events = start.SimpleQueue()
+    return ProcessPoolExecutor(workers, start, _begin, (events,)), events
 
 
 def _share(events: Any) -> None:
