@@ -71,17 +71,11 @@ def encode(
     restored picture (weights: the folder of the LPIPS weights). profile: "auto", "layered" or "native". progress: is
     called after every frame or chunk. The rest are the fields of neurcodec.jobs.options.EncodeOptions.
     """
-    from neurcodec.evaluation.target import MetricTarget
     from neurcodec.jobs.encode import encode_file
 
-    metrics = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
-    if sum(choice is not None for choice in (quality, target_size, target_kbps, *metrics.values())) > 1:
-        raise ArgumentError("give a quality or one target, not more")
-    folder = None if weights is None else Path(weights)
-    target_of = [MetricTarget(name, value, folder) for name, value in metrics.items() if value is not None]
     options = EncodeOptions(
-        profile=_profile(profile), quality=EncodeOptions.quality if quality is None else quality,
-        target_size=target_size, target_kbps=target_kbps, target=target_of[0] if target_of else None,
+        profile=_profile(profile), quality=quality, target_size=target_size, target_kbps=target_kbps,
+        target_ms_ssim=target_ms_ssim, target_lpips=target_lpips, weights=None if weights is None else Path(weights),
         preset=preset, model=str(model), device=device, gop_seconds=_fraction("gop_seconds", gop_seconds),
         backbone_interval=backbone_interval, detail=detail, caption=caption, sketch=sketch, audio=audio,
         resume=resume, overwrite=overwrite, threads=threads, workers=workers, cluster=cluster,
@@ -184,7 +178,7 @@ def encode_chunk(
     frames: NDArray[np.uint8],
     frame_rate: Seconds = 25,
     *,
-    quality: int = EncodeOptions.quality,
+    quality: int | None = None,
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
     backbone_interval: int | None = None,

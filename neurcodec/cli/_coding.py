@@ -15,15 +15,14 @@ from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS
 from neurcodec.container import Profile
-from neurcodec.evaluation.target import MetricTarget
-from neurcodec.jobs.options import DEFAULT_MODEL, Cluster, DecodeOptions, EncodeOptions
+from neurcodec.jobs.options import DEFAULT_MODEL, DEFAULT_QUALITY, Cluster, DecodeOptions, EncodeOptions
 
 _ENCODE = (
     click.option(
         "-q",
         "--quality",
         type=click.IntRange(0, MAX_QUALITY),
-        help=f"0 is the smallest file.  [default: {EncodeOptions.quality}]",
+        help=f"0 is the smallest file.  [default: {DEFAULT_QUALITY}]",
     ),
     click.option("--target-size", type=Size(), metavar="SIZE", help="Bytes of the whole file, as 700k or 5MB."),
     click.option(
@@ -147,23 +146,20 @@ def decoding(command: Command) -> Command:
 
 def encode_options(choices: dict[str, Any]) -> EncodeOptions:
     """What the options of encoding say; a usage error for some that exclude each other."""
-    quality, size, kbps = choices["quality"], choices["target_size"], choices["target_kbps"]
-    metrics = {name: choices[f"target_{name.replace('-', '_')}"] for name in ("ms-ssim", "lpips")}
-    if sum(choice is not None for choice in (quality, size, kbps, *metrics.values())) > 1:
+    targets = {name: value for name, value in choices.items() if name.startswith("target_") and value is not None}
+    if len(targets) + (choices["quality"] is not None) > 1:
         raise click.UsageError("give only one of --quality and the --target options")
-    target = next((MetricTarget(name, x, choices["weights"]) for name, x in metrics.items() if x is not None), None)
     cluster = Cluster(choices["address"], choices["gpus"]) if choices["engine"] == "ray" else None
-    if cluster and (size or kbps or target):
+    if cluster and targets:
         raise click.UsageError("--engine ray goes with --quality only")
     interval = choices["backbone_interval"]
     if choices["detail"] and choices["profile"] == "native":
         raise click.UsageError("--detail is for --profile layered")
     return EncodeOptions(
         profile=None if choices["profile"] == "auto" else Profile[choices["profile"].upper()],
-        quality=EncodeOptions.quality if quality is None else quality,
-        target_size=size,
-        target_kbps=kbps,
-        target=target,
+        quality=choices["quality"],
+        **targets,
+        weights=choices["weights"],
         preset=choices["preset"],
         model=choices["model"],
         device=choices["device"],

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
 from neurcodec.errors import ArgumentError, InputError
-from neurcodec.files.pipes import Place
 from neurcodec.files.span import Span
 
-if TYPE_CHECKING:
-    from neurcodec.codec.chunk_codec import ChunkCodec
-
 DEFAULT_MODEL = "default"
+DEFAULT_QUALITY = 15
 BASE_SIDES = (64, 16384)
 """The smallest and the largest side of a picture that SVT-AV1 codes."""
 
@@ -45,13 +42,6 @@ class Found:
         return f"quality {self.quality} gives {self.metric} {self.value:.4f} {where} (target {self.target:g})"
 
 
-class QualityTarget(Protocol):
-    """What a video's quality is chosen by; neurcodec.evaluation.target has one."""
-
-    def find(self, source: Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
-        """The quality for a video; `codec` can decode too. TargetError where there is none."""
-
-
 def fitting(profile: Profile | None, width: int, height: int) -> Profile:
     """The profile asked for, or layered, or native where AV1 cannot code a picture of this size.
 
@@ -68,22 +58,26 @@ def fitting(profile: Profile | None, width: int, height: int) -> Profile:
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`). quality: 0
-    (smallest file) to 63. target_size, target_kbps: bytes, or kilobits (1000) per second, of the whole file; the
-    quality is then chosen per chunk. target: chooses the quality of the whole file. preset: one of PRESETS (native has
-    one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each chunk
-    (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames one gets detail
-    latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none. sketch: add the edges
-    of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
-    from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
-    code chunks side by side, None is one (docs/performance.md).
+    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`).
+    quality: 0 (smallest file) to 63, DEFAULT_QUALITY where nothing chooses it; or one target. target_size,
+    target_kbps: bytes, or kilobits (1000) per second, of the whole file; the quality is then chosen per chunk.
+    target_ms_ssim, target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole
+    file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
+    (native has one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of
+    each chunk (native) or keeps all frames in the base (layered). detail: layered only, every how many base frames
+    one gets detail latents, 0 none does. caption: what the video shows, up to 1024 bytes of UTF-8, "" for none.
+    sketch: add the edges of each chunk's first frame. audio: copy sound and subtitles. resume: keep what is done
+    when the job stops, and take from what an earlier one kept. threads: CPU threads of a process, None leaves them
+    to torch. workers: processes that code chunks side by side, None is one (docs/performance.md).
     """
 
     profile: Profile | None = None
-    quality: int = 15
+    quality: int | None = None
     target_size: int | None = None
     target_kbps: float | None = None
-    target: QualityTarget | None = None
+    target_ms_ssim: float | None = None
+    target_lpips: float | None = None
+    weights: Path | None = None
     preset: str = "medium"
     model: str = DEFAULT_MODEL
     device: str = "auto"
@@ -106,11 +100,13 @@ class EncodeOptions:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
         if self.preset not in PRESETS:
             raise ArgumentError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
-        if sum(choice is not None for choice in (self.target_size, self.target_kbps, self.target)) > 1:
-            raise ArgumentError("give one target only")
-        if self.cluster is not None and (self.rated or self.target is not None):
+        if self.metric is not None and not 0 <= self.metric[1] <= 1:
+            raise ArgumentError(f"{self.metric[0]} {self.metric[1]} is no target: it is outside 0..1")
+        if sum(choice is not None for choice in (self.quality, *self._targets)) > 1:
+            raise ArgumentError("give a quality or one target, not more")
+        if self.cluster is not None and self.targeted:
             raise ArgumentError("a target and a cluster exclude each other")
-        if not 0 <= self.quality <= MAX_QUALITY:
+        if self.quality is not None and self.quality > MAX_QUALITY:
             raise ArgumentError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
         if self.backbone_interval not in (None, 1, 2, 3, 4):
             raise ArgumentError(f"backbone interval {self.backbone_interval} is outside 1..4")
@@ -120,14 +116,31 @@ class EncodeOptions:
             raise ArgumentError(f"detail {self.detail} is outside 0..255")
 
     @property
+    def _targets(self) -> tuple[float | None, ...]:
+        return self.target_size, self.target_kbps, self.target_ms_ssim, self.target_lpips
+
+    @property
+    def targeted(self) -> bool:
+        """Is there a target?"""
+        return any(target is not None for target in self._targets)
+
+    @property
     def rated(self) -> bool:
         """Is there a rate target?"""
         return self.target_size is not None or self.target_kbps is not None
 
     @property
+    def metric(self) -> tuple[str, float] | None:
+        """The metric that is the target, ms-ssim or lpips, and its value; None where none is."""
+        if self.target_ms_ssim is not None:
+            return "ms-ssim", self.target_ms_ssim
+        return None if self.target_lpips is None else ("lpips", self.target_lpips)
+
+    @property
     def settings(self) -> Settings:
         """What every chunk is coded with, at this quality."""
-        return Settings(self.quality, self.preset, self.backbone_interval, self.detail, self.caption, self.sketch)
+        quality = DEFAULT_QUALITY if self.quality is None else self.quality
+        return Settings(quality, self.preset, self.backbone_interval, self.detail, self.caption, self.sketch)
 
 
 @dataclass(frozen=True)
