@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
+import neurcodec
 from neurcodec.codec import networks
 from neurcodec.jobs import batch
 from neurcodec.jobs.options import EncodeOptions
@@ -70,6 +71,19 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
     again = events(ncodec(*arguments, timeout=280))
     assert {key: again[-1][key] for key in ("done", "skipped", "error")} == {"done": 1, "skipped": 37, "error": 2}
     assert (out / "clip00.nvc").read_bytes() == single.read_bytes()
+
+
+def test_from_a_program(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    inputs = [folder / "clip00.mkv", str(folder / "clip07.mkv")]
+    report = neurcodec.encode_batch(inputs, tmp_path / "a", report=told.append, model=tiny_model, profile="native")
+    assert report == neurcodec.BatchReport(jobs=2, done=1, skipped=0, error=1, exit_code=3)
+    assert {event["event"] for event in told} >= {"start", "done", "error"}
+    report = neurcodec.decode_batch(tmp_path / "a", tmp_path / "b", suffix=".mkv", model=tiny_model, frames=(1, 3))
+    assert report == neurcodec.BatchReport(jobs=1, done=1, skipped=0, error=0, exit_code=0)
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["clip00.mkv"]
+    with pytest.raises(TypeError, match="qualty"):
+        neurcodec.encode_batch(inputs, tmp_path / "c", qualty=3)
 
 
 def test_a_worker_loads_the_model_once(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
@@ -159,7 +160,7 @@ class DecodeOptions:
     limits: bool = True
     span: Span | None = None
     model: str | None = None
-    device: str = "auto"
+    device: str = EncodeOptions.device
     compile: bool = False
     format: str | None = None
     video_codec: str | None = None
@@ -199,6 +200,15 @@ def ignore_progress(progress: Progress) -> None:
     """The callback that shows nothing."""
 
 
+Event = dict[str, Any]
+"""What happened in a batch: `event`, `job` (its number from 0), `file` and more (docs/batch.md)."""
+EventCallback = Callable[[Event], None]
+
+
+def ignore_event(event: Event) -> None:
+    """The callback that shows nothing."""
+
+
 @dataclass(frozen=True)
 class EncodeReport:
     """What encoding made; `found`: how a metric target was met."""
@@ -229,3 +239,14 @@ class DecodeReport:
     frames: int
     chunks: int
     lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a batch made: how many files there were, how each ended, and the highest of their exit codes."""
+
+    jobs: int
+    done: int
+    skipped: int
+    error: int
+    exit_code: int
