@@ -103,7 +103,7 @@ def prepare(decoding: bool) -> None:
     if decoding:
         from neurcodec.codec import networks
 
-        networks.load_network = functools.cache(networks.load_network)
+        networks.load_network = functools.cache(networks.load_network)  # type: ignore[assignment]
 
 
 def verify(path: Path, chance: random.Random, quick: bool = False) -> str:
