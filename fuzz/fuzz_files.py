@@ -45,6 +45,7 @@ class HangError(Exception):
 def write_tiny_seeds(folder: Path) -> None:
     """A tiny model in `folder`/model, and clips coded with it."""
     from neurcodec.container import Profile
+    from neurcodec.extensions.streams import asked
     from neurcodec.jobs.encode import encode_file
     from neurcodec.jobs.options import EncodeOptions
     from neurcodec.training.tiny import write_tiny_model
@@ -58,8 +59,8 @@ def write_tiny_seeds(folder: Path) -> None:
              (large, layered, 20, 2, 1))  # fmt: skip
     for number, (source, profile, quality, interval, detail) in enumerate(kinds):
         options = EncodeOptions(profile=profile, quality=quality, model=str(folder / "model"), device="cpu", threads=1,
-                                gop_seconds=Fraction(4, 25), backbone_interval=interval, detail=detail,
-                                overwrite=True)  # fmt: skip
+                                gop_seconds=Fraction(4, 25), backbone_interval=interval, overwrite=True,
+                                extensions=asked(detail=detail))  # fmt: skip
         encode_file(source, folder / f"seed{number}.nvc", options)
 
 
@@ -103,7 +104,7 @@ def prepare(decoding: bool) -> None:
     if decoding:
         from neurcodec.codec import networks
 
-        networks.load_network = functools.cache(networks.load_network)
+        networks.load_network = functools.cache(networks.load_network)  # type: ignore[assignment]
 
 
 def verify(path: Path, chance: random.Random, quick: bool = False) -> str:

@@ -17,14 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurcodec import errors
-from neurcodec.api import decode, decode_chunk, encode, encode_chunk, info, open, verify
-from neurcodec.jobs.options import Cluster, DecodeReport, EncodeReport, Progress
+from neurcodec.api import decode, decode_batch, decode_chunk, encode, encode_batch, encode_chunk, info, open, verify
+from neurcodec.jobs.options import BatchReport, Cluster, DecodeReport, EncodeReport, Progress
 
 if TYPE_CHECKING:
     from neurcodec.jobs.inspection import VerifyReport
     from neurcodec.jobs.video import Video, VideoFrame
 
 __all__ = [
+    "BatchReport",
     "Cluster",
     "DecodeReport",
     "EncodeReport",
@@ -34,8 +35,10 @@ __all__ = [
     "VideoFrame",
     "__version__",
     "decode",
+    "decode_batch",
     "decode_chunk",
     "encode",
+    "encode_batch",
     "encode_chunk",
     "errors",
     "info",

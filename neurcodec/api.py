@@ -9,21 +9,21 @@ of the process, so jobs with other `threads` at the same time change each other'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from neurcodec.container import Profile
-from neurcodec.errors import ArgumentError
-from neurcodec.files.span import Span
+from neurcodec.jobs.arguments import Seconds, decode_options, encode_options, fraction
 from neurcodec.jobs.options import (
     DEFAULT_MODEL,
+    BatchReport,
     Cluster,
-    DecodeOptions,
     DecodeReport,
     EncodeOptions,
     EncodeReport,
+    EventCallback,
     ProgressCallback,
+    ignore_event,
     ignore_progress,
 )
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from neurcodec.jobs.video import Video
 
 Source = str | Path | BinaryIO
-Seconds = Fraction | float
 
 
 def encode(
@@ -59,7 +58,7 @@ def encode(
     model: str | Path = DEFAULT_MODEL,
     resume: bool = False,
     overwrite: bool = False,
-    device: str = "auto",
+    device: str = EncodeOptions.device,
     threads: int | None = None,
     workers: int | None = None,
     cluster: Cluster | None = None,
@@ -71,21 +70,13 @@ def encode(
     restored picture (weights: the folder of the LPIPS weights). profile: "auto", "layered" or "native". progress: is
     called after every frame or chunk. The rest are the fields of neurcodec.jobs.options.EncodeOptions.
     """
-    from neurcodec.evaluation.target import MetricTarget
     from neurcodec.jobs.encode import encode_file
 
-    metrics = {"ms-ssim": target_ms_ssim, "lpips": target_lpips}
-    if sum(choice is not None for choice in (quality, target_size, target_kbps, *metrics.values())) > 1:
-        raise ArgumentError("give a quality or one target, not more")
-    folder = None if weights is None else Path(weights)
-    target_of = [MetricTarget(name, value, folder) for name, value in metrics.items() if value is not None]
-    options = EncodeOptions(
-        profile=_profile(profile), quality=EncodeOptions.quality if quality is None else quality,
-        target_size=target_size, target_kbps=target_kbps, target=target_of[0] if target_of else None,
-        preset=preset, model=str(model), device=device, gop_seconds=_fraction("gop_seconds", gop_seconds),
-        backbone_interval=backbone_interval, audio=audio,
-        extensions=_asked(detail=detail, caption=caption, sketch=sketch),
-        resume=resume, overwrite=overwrite, threads=threads, workers=workers, cluster=cluster,
+    options = encode_options(
+        quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
+        target_lpips=target_lpips, weights=weights, profile=profile, preset=preset, gop_seconds=gop_seconds,
+        backbone_interval=backbone_interval, detail=detail, caption=caption, sketch=sketch, audio=audio, model=model,
+        resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 
@@ -101,7 +92,7 @@ def decode(
     salvage: bool = False,
     limits: bool = True,
     model: str | Path | None = None,
-    device: str = "auto",
+    device: str = EncodeOptions.device,
     compile: bool = False,
     format: str | None = None,
     video_codec: str | None = None,
@@ -118,21 +109,11 @@ def decode(
     """
     from neurcodec.jobs.decode import decode_file
 
-    options = DecodeOptions(
-        diffusion=diffusion,
-        salvage=salvage,
-        limits=limits,
-        span=part(start, end, frames),
-        model=None if model is None else str(model),
-        device=device,
-        compile=compile,
-        format=format,
-        video_codec=video_codec,
-        crf=crf,
-        overwrite=overwrite,
-        threads=threads,
-        workers=workers,
-    )
+    options = decode_options(
+        start=start, end=end, frames=frames, diffusion=diffusion, salvage=salvage, limits=limits, model=model,
+        device=device, compile=compile, format=format, video_codec=video_codec, crf=crf, overwrite=overwrite,
+        threads=threads, workers=workers,
+    )  # fmt: skip
     return decode_file(_place(source), _place(target), options, progress)
 
 
@@ -143,16 +124,21 @@ def open(
     salvage: bool = False,
     limits: bool = True,
     model: str | Path | None = None,
-    device: str = "auto",
+    device: str = EncodeOptions.device,
     compile: bool = False,
     threads: int | None = None,
 ) -> Video:
     """Open an .nvc file for its frames, with times, in any order; options as for `decode`."""
     from neurcodec.jobs.video import Video
 
-    name = None if model is None else str(model)
-    options = DecodeOptions(
-        diffusion=diffusion, salvage=salvage, limits=limits, model=name, device=device, compile=compile, threads=threads
+    options = decode_options(
+        diffusion=diffusion,
+        salvage=salvage,
+        limits=limits,
+        model=model,
+        device=device,
+        compile=compile,
+        threads=threads,
     )
     return Video(_place(source), options)
 
@@ -185,7 +171,7 @@ def encode_chunk(
     frames: NDArray[np.uint8],
     frame_rate: Seconds = 25,
     *,
-    quality: int = EncodeOptions.quality,
+    quality: int | None = None,
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
     backbone_interval: int | None = None,
@@ -193,23 +179,17 @@ def encode_chunk(
     caption: str = "",
     sketch: bool = False,
     model: str | Path = DEFAULT_MODEL,
-    device: str = "auto",
+    device: str = EncodeOptions.device,
     threads: int | None = None,
 ) -> bytes:
     """The bytes of a whole .nvc file with these frames, uint8 (1 to 255, height, width, 3) RGB, as one chunk."""
     from neurcodec.jobs import chunk
 
-    options = EncodeOptions(
-        profile=_profile(profile),
-        quality=quality,
-        preset=preset,
-        model=str(model),
-        device=device,
-        backbone_interval=backbone_interval,
-        extensions=_asked(detail=detail, caption=caption, sketch=sketch),
-        threads=threads,
-    )
-    return chunk.encode(frames, _fraction("frame_rate", frame_rate), options)
+    options = encode_options(
+        quality=quality, profile=profile, preset=preset, backbone_interval=backbone_interval, detail=detail,
+        caption=caption, sketch=sketch, model=model, device=device, threads=threads,
+    )  # fmt: skip
+    return chunk.encode(frames, fraction("frame_rate", frame_rate), options)
 
 
 def decode_chunk(
@@ -218,59 +198,52 @@ def decode_chunk(
     diffusion: bool = True,
     limits: bool = True,
     model: str | Path | None = None,
-    device: str = "auto",
+    device: str = EncodeOptions.device,
     threads: int | None = None,
 ) -> NDArray[np.uint8]:
     """The frames, uint8 (T, height, width, 3) RGB, of what `encode_chunk` gave."""
     from neurcodec.jobs import chunk
 
-    name = None if model is None else str(model)
-    return chunk.decode(
-        data, DecodeOptions(diffusion=diffusion, limits=limits, model=name, device=device, threads=threads)
-    )
+    options = decode_options(diffusion=diffusion, limits=limits, model=model, device=device, threads=threads)
+    return chunk.decode(data, options)
 
 
-def part(start: Seconds | None, end: Seconds | None, frames: Sequence[int | None] | None) -> Span | None:
-    """The part of a video from one time to another, or from one frame to before another; None for all of it."""
-    if frames is None:
-        if start is None and end is None:
-            return None
-        span = Span(_fraction("start", start or 0), None if end is None else _fraction("end", end), seconds=True)
-    elif start is not None or end is not None:
-        raise ArgumentError("frames and start or end exclude each other")
-    elif len(frames) != 2:
-        raise ArgumentError("frames are two numbers: the first one, and the one behind the last")
-    else:
-        first, stop = frames
-        span = Span(Fraction(first or 0), None if stop is None else Fraction(stop))
-    if span.first < 0:
-        raise ArgumentError(f"{span} begin before the start")
-    if span.end is not None and span.end <= span.first:
-        raise ArgumentError(f"{span} hold no frame: the end must be above the start")
-    return span
+def encode_batch(
+    inputs: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    *,
+    jobs: int = 1,
+    report: EventCallback = ignore_event,
+    **options: Any,
+) -> BatchReport:
+    """Code every video of files, folders and globs as an .nvc file below `folder`, `jobs` at a time (docs/batch.md).
+
+    report: is called with every event. options: keyword arguments of `encode`. What is done and whole is skipped unless
+    they say overwrite. A file that fails does not stop the others: it is in the report, and raises nothing.
+    """
+    from neurcodec.jobs import batch
+
+    return batch.run(batch.plan(_names(inputs), Path(folder), ".nvc", encode_options(**options)), jobs, report)
+
+
+def decode_batch(
+    inputs: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    *,
+    suffix: str = ".mp4",
+    jobs: int = 1,
+    report: EventCallback = ignore_event,
+    **options: Any,
+) -> BatchReport:
+    """Turn every .nvc file back into a video with this suffix; else as `encode_batch`, with options of `decode`."""
+    from neurcodec.jobs import batch
+
+    return batch.run(batch.plan(_names(inputs), Path(folder), suffix, decode_options(**options)), jobs, report)
 
 
 def _place(file: Source) -> Path | BinaryIO:
     return Path(file) if isinstance(file, str | Path) else file
 
 
-def _profile(name: str | Profile) -> Profile | None:
-    if isinstance(name, Profile):
-        return name
-    known = {"auto": None, **{profile.name.lower(): profile for profile in Profile}}
-    if name not in known:
-        raise ArgumentError(f"profile {name!r} is none of {', '.join(known)}")
-    return known[name]
-
-
-def _asked(**wanted: Any) -> tuple[tuple[str, Any], ...]:
-    from neurcodec.extensions.streams import asked
-
-    return asked(**wanted)
-
-
-def _fraction(name: str, value: Seconds) -> Fraction:
-    try:
-        return Fraction(value).limit_denominator(1001)
-    except (ValueError, OverflowError, TypeError):
-        raise ArgumentError(f"{name} {value!r} is not a finite number") from None
+def _names(inputs: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(name) for name in ([inputs] if isinstance(inputs, str | Path) else inputs)]

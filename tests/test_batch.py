@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
+import neurcodec
 from neurcodec.codec import networks
 from neurcodec.jobs import batch
 from neurcodec.jobs.options import EncodeOptions
@@ -72,6 +73,19 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
     assert (out / "clip00.nvc").read_bytes() == single.read_bytes()
 
 
+def test_from_a_program(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    inputs = [folder / "clip00.mkv", str(folder / "clip07.mkv")]
+    report = neurcodec.encode_batch(inputs, tmp_path / "a", report=told.append, model=tiny_model, profile="native")
+    assert report == neurcodec.BatchReport(jobs=2, done=1, skipped=0, error=1, exit_code=3)
+    assert {event["event"] for event in told} >= {"start", "done", "error"}
+    report = neurcodec.decode_batch(tmp_path / "a", tmp_path / "b", suffix=".mkv", model=tiny_model, frames=(1, 3))
+    assert report == neurcodec.BatchReport(jobs=1, done=1, skipped=0, error=0, exit_code=0)
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["clip00.mkv"]
+    with pytest.raises(TypeError, match="qualty"):
+        neurcodec.encode_batch(inputs, tmp_path / "c", qualty=3)
+
+
 def test_a_worker_loads_the_model_once(
     folder: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,9 +100,10 @@ def test_a_worker_loads_the_model_once(
 
 
 def _children(parent: int) -> list[int]:
-    """Process numbers of the processes that `parent` started."""
+    """Process numbers of the processes that `parent` and its children started."""
     lists = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(number) for path in lists for number in path.read_text().split()]
+    found = [int(number) for path in lists for number in path.read_text().split()]
+    return found + [number for child in found for number in _children(child)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -12,8 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurcodec"
 BELOW_CODEC = {"errors", "container", "entropy", "coarse", "extensions", "generator", "media", "analysis"}
-BELOW_JOBS = BELOW_CODEC | {"codec", "files"}
-BELOW_CLI = BELOW_JOBS | {"jobs", "training", "evaluation"}
+BELOW_JOBS = BELOW_CODEC | {"codec", "files", "evaluation"}
+BELOW_CLI = BELOW_JOBS | {"jobs", "training"}
 MAY_IMPORT = {
     "errors": set[str](),
     "container": {"errors"},
@@ -25,13 +25,13 @@ MAY_IMPORT = {
     "analysis": {"errors", "container", "entropy", "media"},
     "files": {"errors", "container", "media"},
     "codec": BELOW_CODEC | {"files"},
+    "evaluation": BELOW_CODEC | {"codec", "files"},
+    "training": BELOW_JOBS,
     "jobs": BELOW_JOBS,
-    "training": BELOW_CLI,
-    "evaluation": BELOW_CLI,
     "cli": BELOW_CLI | {"api"},
     "__main__": {"cli"},
-    "api": BELOW_CLI,
-    "__init__": BELOW_CLI | {"api"},
+    "api": BELOW_JOBS | {"jobs"},
+    "__init__": BELOW_JOBS | {"jobs", "api"},
 }
 FOREIGN = {
     "container": {"torch", "numpy", "cv2", "av", "diffusers", "constriction"},
@@ -73,6 +73,8 @@ def test_imports_go_one_way(path: Path) -> None:
         ("neurcodec.entropy.bitplane", {"torch", "av", "cv2", "diffusers"}),
         ("neurcodec.extensions.options", {"torch", "numpy", "av", "cv2", "diffusers"}),
         ("neurcodec.codec.symbols", {"torch", "av", "cv2", "diffusers"}),
+        ("neurcodec.jobs.encode", {"torch", "diffusers", "torchmetrics"}),
+        ("neurcodec.jobs.decode", {"torch", "diffusers", "torchmetrics"}),
     ],
 )
 def test_what_an_import_loads(module: str, absent: set[str]) -> None:

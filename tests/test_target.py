@@ -18,8 +18,8 @@ from neurcodec.container import Profile, Reader
 from neurcodec.errors import InputError, ModelError, TargetError
 from neurcodec.evaluation import scoring
 from neurcodec.evaluation.lpips import CHANNELS, FEATURES_FILE, HEADS_FILE, squeezenet_features
-from neurcodec.evaluation.target import MetricTarget, search, take_samples
 from neurcodec.jobs.options import EncodeOptions
+from neurcodec.jobs.target import search, take_samples, target_quality
 
 CURVES: list[Callable[[float], float]] = [
     lambda q: q - 20.5,
@@ -100,9 +100,11 @@ def test_lpips_with_its_weights(pictures: Path, tiny_model: Path, tmp_path: Path
     assert report.found.quality == 0
     assert 0 < report.found.value < 1
     with pytest.raises(TargetError, match=r"LPIPS 0 is out of reach: quality 63, the highest, gives 0\.\d+ on samples"):
-        MetricTarget("lpips", 0, tmp_path).find(pictures, EncodeOptions(profile=Profile.LAYERED), codec(tiny_model))
+        options = EncodeOptions(profile=Profile.LAYERED, target_lpips=0, weights=tmp_path)
+        target_quality(pictures, options, codec(tiny_model))
     with pytest.raises(ModelError, match="--weights"):
-        MetricTarget("lpips", 0.5, out.parent / "cache").find(pictures, EncodeOptions(), codec(tiny_model))
+        options = EncodeOptions(target_lpips=0.5, weights=tmp_path / "cache")
+        target_quality(pictures, options, codec(tiny_model))
 
 
 def codec(model: Path):  # type: ignore[no-untyped-def]
@@ -122,7 +124,7 @@ def test_samples_are_spread_over_the_video(tiny_model: Path, tmp_path: Path) -> 
     assert [sample.pictures.pts[0] // 200 for sample in samples] == [0, 8, 16]
     assert all(len(sample.pictures.rgb) == sample.weight == 5 for sample in samples)
     with pytest.raises(InputError, match="MS-SSIM needs at least 176x176 pixels"):
-        MetricTarget("ms-ssim", 0.9).find(path, EncodeOptions(), codec(tiny_model))
+        target_quality(path, EncodeOptions(target_ms_ssim=0.9), codec(tiny_model))
     with pytest.raises(InputError, match="read more than once"):
         take_samples(Path("-"), EncodeOptions())
 
@@ -130,7 +132,7 @@ def test_samples_are_spread_over_the_video(tiny_model: Path, tmp_path: Path) -> 
 def test_wrong_targets(ncodec: Run, pictures: Path, tiny_model: Path, tmp_path: Path) -> None:
     for value in (-0.1, 1.1):
         with pytest.raises(ValueError, match="is no target"):
-            MetricTarget("lpips", value)
+            EncodeOptions(target_lpips=value)
     with pytest.raises(ValueError, match="or one target"):
         neurcodec.encode(pictures, tmp_path / "out.nvc", target_ms_ssim=0.9, target_size=1000)
     run = ncodec("encode", pictures, tmp_path / "out.nvc", "--target-ms-ssim", 0.9, "-q", 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,16 @@ from neurcodec.cli import _common, _span
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS
-from neurcodec.container import Profile
-from neurcodec.evaluation.target import MetricTarget
-from neurcodec.extensions import options as extensions
-from neurcodec.jobs.options import DEFAULT_MODEL, Cluster, DecodeOptions, EncodeOptions
+from neurcodec.extensions import LAYERED
+from neurcodec.extensions.options import OPTIONS
+from neurcodec.jobs.options import DEFAULT_MODEL, DEFAULT_QUALITY, Cluster, EncodeOptions
 
 _ENCODE = (
     click.option(
         "-q",
         "--quality",
         type=click.IntRange(0, MAX_QUALITY),
-        help=f"0 is the smallest file.  [default: {EncodeOptions.quality}]",
+        help=f"0 is the smallest file.  [default: {DEFAULT_QUALITY}]",
     ),
     click.option("--target-size", type=Size(), metavar="SIZE", help="Bytes of the whole file, as 700k or 5MB."),
     click.option(
@@ -63,8 +61,9 @@ _ENCODE = (
     ),
     click.option(
         "--gop",
+        "gop_seconds",
         type=_common.Number(0.04, 60),
-        default=5.0,
+        default=float(EncodeOptions.gop_seconds),
         show_default=True,
         metavar="SECONDS",
         help="Longest chunk: the unit of seeking and of damage.",
@@ -72,11 +71,12 @@ _ENCODE = (
     click.option(
         "--backbone-interval",
         type=click.Choice(["auto", "1", "2", "3", "4"]),
+        callback=lambda context, parameter, value: None if value == "auto" else int(value),
         default="auto",
         show_default=True,
         help="Every Nth frame carries latents or is in the base, the others motion only.",
     ),
-    *extensions.OPTIONS,
+    *OPTIONS,
     _common.no_audio,
     click.option(
         "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights."
@@ -134,57 +134,26 @@ def decoding(command: Command) -> Command:
     return _all(_DECODE, command)
 
 
-def encode_options(choices: dict[str, Any]) -> EncodeOptions:
-    """What the options of encoding say; a usage error for some that exclude each other."""
-    quality, size, kbps = choices["quality"], choices["target_size"], choices["target_kbps"]
-    metrics = {name: choices[f"target_{name.replace('-', '_')}"] for name in ("ms-ssim", "lpips")}
-    if sum(choice is not None for choice in (quality, size, kbps, *metrics.values())) > 1:
+def encode_arguments(choices: dict[str, Any]) -> dict[str, Any]:
+    """The options of encoding as arguments of neurcodec.encode; a usage error for some that exclude each other."""
+    targets = [name for name in choices if name.startswith("target_") and choices[name] is not None]
+    if len(targets) + (choices["quality"] is not None) > 1:
         raise click.UsageError("give only one of --quality and the --target options")
-    target = next((MetricTarget(name, x, choices["weights"]) for name, x in metrics.items() if x is not None), None)
-    cluster = Cluster(choices["address"], choices["gpus"]) if choices["engine"] == "ray" else None
-    if cluster and (size or kbps or target):
+    engine, address, gpus = (choices.pop(name) for name in ("engine", "address", "gpus"))
+    if engine == "ray" and targets:
         raise click.UsageError("--engine ray goes with --quality only")
-    interval = choices["backbone_interval"]
-    for name in extensions.LAYERED:
+    for name in LAYERED:
         if choices[name] and choices["profile"] == "native":
             raise click.UsageError(f"--{name} is for --profile layered")
-    from neurcodec.extensions.streams import asked
-
-    return EncodeOptions(
-        profile=None if choices["profile"] == "auto" else Profile[choices["profile"].upper()],
-        quality=EncodeOptions.quality if quality is None else quality,
-        target_size=size,
-        target_kbps=kbps,
-        target=target,
-        preset=choices["preset"],
-        model=choices["model"],
-        device=choices["device"],
-        gop_seconds=Fraction(choices["gop"]).limit_denominator(1000),
-        backbone_interval=None if interval == "auto" else int(interval),
-        extensions=asked(**{name: choices[name] for name in extensions.NAMES}),
-        audio=not choices["no_audio"],
-        resume=choices["resume"],
-        overwrite=choices["force"],
-        threads=choices["threads"],
-        cluster=cluster,
-        workers=choices.get("workers"),
-    )
+    audio, overwrite = not choices.pop("no_audio"), choices.pop("force")
+    cluster = Cluster(address, gpus) if engine == "ray" else None
+    return {**choices, "audio": audio, "overwrite": overwrite, "cluster": cluster}
 
 
-def decode_options(choices: dict[str, Any], container: str | None = None) -> DecodeOptions:
-    """What the options of decoding say."""
-    return DecodeOptions(
-        diffusion=not choices["no_diffusion"],
-        salvage=choices["salvage"],
-        limits=not choices["no_limits"],
-        span=_span.parse(choices["start"], choices["end"], choices["frames"]),
-        format=container,
-        model=choices["model"],
-        device=choices["device"],
-        compile=choices["compile"],
-        video_codec=choices["video_codec"],
-        crf=choices["crf"],
-        overwrite=choices["force"],
-        threads=choices["threads"],
-        workers=choices.get("workers"),
-    )
+def decode_arguments(choices: dict[str, Any]) -> dict[str, Any]:
+    """The options of decoding as arguments of neurcodec.decode; a usage error for some that exclude each other."""
+    if choices["frames"] is not None and (choices["start"], choices["end"]) != (None, None):
+        raise click.UsageError("--frames and --start or --end exclude each other")
+    diffusion, limits = not choices.pop("no_diffusion"), not choices.pop("no_limits")
+    frames, overwrite = _span.pair(choices.pop("frames")), choices.pop("force")
+    return {**choices, "diffusion": diffusion, "limits": limits, "frames": frames, "overwrite": overwrite}

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from neurcodec.cli._text import plain
-from neurcodec.jobs.options import Progress
+from neurcodec.jobs.options import EncodeOptions, Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,7 +32,11 @@ force = click.option("-f", "--force", is_flag=True, help="Overwrite the output."
 quiet = click.option("--quiet", is_flag=True, help="No progress, summary or warnings.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more: one line per chunk.")
 device = click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where the networks run."
+    "--device",
+    default=EncodeOptions.device,
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Where the networks run.",
 )
 workers = click.option(
     "--workers",

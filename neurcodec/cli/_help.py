@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from neurcodec.errors import ArgumentError
 
 _OPTIONS = {
     "Quality and size": (
@@ -10,7 +14,7 @@ _OPTIONS = {
     ),
     "Part of the video": ("start", "end", "frames"),
     "Input and output": (
-        "output_dir", "suffix", "container", "video_codec", "crf", "no_audio", "salvage", "no_limits", "resume",
+        "output_dir", "suffix", "format", "video_codec", "crf", "no_audio", "salvage", "no_limits", "resume",
         "force",
     ),
     "Running": ("jobs", "engine", "address", "gpus", "device", "compile", "threads", "as_json", "quiet", "verbose"),
@@ -24,7 +28,14 @@ _REST = "Coding"
 
 
 class GroupedCommand(click.Command):
-    """A command that lists its options in groups."""
+    """A command that lists its options in groups, and says arguments that mean nothing as wrong usage."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ArgumentError as error:
+            raise click.UsageError(str(error), ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""

@@ -7,8 +7,6 @@ from fractions import Fraction
 
 import click
 
-from neurcodec.files.span import Span
-
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 _FRAMES = re.compile(r"(\d*):(\d*)")
 
@@ -31,19 +29,11 @@ end = click.option("--end", type=_Time(), metavar="T", help="Stop before the fir
 frames = click.option("--frames", metavar="A:B", help="Only frames A to B-1, counted from 0; either may be left out.")
 
 
-def parse(start: Fraction | None, end: Fraction | None, frames: str | None) -> Span | None:
-    """The span that the three options give; a usage error for one that is empty or given twice."""
+def pair(frames: str | None) -> tuple[int, int | None] | None:
+    """The first frame and the one behind the last; a usage error for what is no such pair."""
     if frames is None:
-        if start is None and end is None:
-            return None
-        span = Span(start or Fraction(0), end, seconds=True)
-    else:
-        if start is not None or end is not None:
-            raise click.UsageError("--frames and --start or --end exclude each other")
-        match = _FRAMES.fullmatch(frames)
-        if not match:
-            raise click.UsageError(f"--frames {frames!r}: give two numbers as in 100:150, the second not included")
-        span = Span(Fraction(match[1] or 0), Fraction(match[2]) if match[2] else None)
-    if span.end is not None and span.end <= span.first:
-        raise click.UsageError(f"{span} hold no frame: the end must be above the start")
-    return span
+        return None
+    match = _FRAMES.fullmatch(frames)
+    if not match:
+        raise click.UsageError(f"--frames {frames!r}: give two numbers as in 100:150, the second not included")
+    return int(match[1] or 0), int(match[2]) if match[2] else None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+import neurcodec
 from neurcodec.cli import _coding
 from neurcodec.cli._common import Command
 from neurcodec.cli._help import GroupedCommand, examples
@@ -64,7 +63,8 @@ def _batch(function: Command) -> Command:
 @_coding.encoding
 def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, **choices: Any) -> int:
     """Code every video of INPUTS as an .nvc file below DIR."""
-    return _run(inputs, output_dir, ".nvc", jobs, as_json, _coding.encode_options(choices))
+    arguments = _coding.encode_arguments(choices)
+    return _say(neurcodec.encode_batch(inputs, output_dir, jobs=jobs, report=_shown(as_json), **arguments), as_json)
 
 
 @command.command(cls=GroupedCommand, epilog=examples("ncodec batch decode coded --output-dir watch --suffix mkv"))
@@ -79,29 +79,21 @@ def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, 
 @_coding.decoding
 def decode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, suffix: str, **choices: Any) -> int:
     """Turn every .nvc file of INPUTS back into a video below DIR."""
-    return _run(inputs, output_dir, f".{suffix}", jobs, as_json, _coding.decode_options(choices))
+    arguments = _coding.decode_arguments(choices) | {"suffix": f".{suffix}"}
+    return _say(neurcodec.decode_batch(inputs, output_dir, jobs=jobs, report=_shown(as_json), **arguments), as_json)
 
 
-def _run(inputs: tuple[str, ...], folder: Path, suffix: str, workers: int, as_json: bool, options: Any) -> int:
-    from neurcodec.jobs import batch
+def _shown(as_json: bool) -> Callable[[dict[str, Any]], None]:
+    return _json if as_json else _line
 
-    if options.threads is None and workers > 1:
-        options = replace(options, threads=max(1, (os.cpu_count() or 1) // workers))
-    jobs = batch.plan(inputs, folder, suffix, options)
-    table: Counter[str] = Counter()
-    show: Callable[[batch.Event], None] = _json if as_json else _line
 
-    def report(event: batch.Event) -> None:
-        table[event["event"]] += 1
-        show(event)
-
-    worst = batch.run(jobs, workers, report)
-    summary = {"event": "end", "jobs": len(jobs)} | {kind: table[kind] for kind in ("done", "skipped", "error")}
+def _say(report: neurcodec.BatchReport, as_json: bool) -> int:
+    """The last line, and the exit code."""
     if as_json:
-        _json(summary | {"exit_code": worst})
+        _json({"event": "end"} | asdict(report))
     else:
-        click.echo(", ".join(f"{summary[kind]} {kind}" for kind in ("done", "skipped", "error")), err=True)
-    return worst
+        click.echo(f"{report.done} done, {report.skipped} skipped, {report.error} error", err=True)
+    return report.exit_code
 
 
 def _json(event: dict[str, Any]) -> None:

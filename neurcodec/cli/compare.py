@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+import neurcodec
 from neurcodec.cli import _common
 from neurcodec.errors import DependencyError
 from neurcodec.files.output import atomic_file, check_target
-from neurcodec.jobs.options import DecodeOptions
 
 
 @click.command(name="compare")
@@ -66,8 +67,8 @@ def command(
         check_target(out, source, force)
     if frame is not None:
         frames = max(frames, frame + 1)
-    options = DecodeOptions(model=model, device=device, threads=threads)
-    sides = [side_by_side.load_side(path, frames, options) for path in (first, second)]
+    decode = partial(neurcodec.decode, model=model, device=device, threads=threads)
+    sides = [side_by_side.load_side(path, frames, decode) for path in (first, second)]
     networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
     scores = side_by_side.score(sides[0], sides[1], networks)
     names = side_by_side.labels(sides[0], sides[1], scores)

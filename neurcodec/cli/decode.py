@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+import neurcodec
 from neurcodec.cli import _coding, _common
 from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.cli._text import plain
@@ -27,33 +28,31 @@ _EXAMPLES = examples(
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--format",
-    "container",
     type=click.Choice(["y4m", "matroska"]),
+    callback=lambda context, parameter, value: "mkv" if value == "matroska" else value,
     help="Of OUT.  [default: as its suffix says; matroska on -]",
 )
 @_coding.decoding
 @_common.workers
 @_common.quiet
 @_common.verbose
-def command(source: Path, target: Path, container: str | None, quiet: bool, verbose: bool, **choices: Any) -> None:
+def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: Any) -> None:
     """Turn the .nvc file IN back into the video OUT.
 
     OUT is an .mp4, .mkv or .y4m file, or PNG pictures, given as a pattern such as shot-%05d.png. A part of the video
     starts at time 0 in OUT; only the chunks that hold it are decoded. "-" is standard input or output, so
     `ncodec decode FILE - | mpv -` plays FILE.
     """
-    from neurcodec.jobs.decode import decode_file
-
-    options = _coding.decode_options(choices, "mkv" if container == "matroska" else container)
-    if options.compile:  # before torch loads: threads that sleep at once make compiled code ten times slower
+    arguments = _coding.decode_arguments(choices)
+    if choices["compile"]:  # before torch loads: threads that sleep at once make compiled code ten times slower
         os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
     with _common.Bar("decode", quiet) as bar:
         try:
-            report = decode_file(source, target, options, bar)
+            report = neurcodec.decode(source, target, **arguments, progress=bar)
         except DamageError as error:
-            advice = "" if options.salvage else "; --salvage keeps what is whole"
+            advice = "" if choices["salvage"] else "; --salvage keeps what is whole"
             raise DamageError(f"{error}{advice}") from error
     if not quiet:
         speed = report.frames / (time.perf_counter() - start)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import neurcodec
 from neurcodec.cli import _coding, _common
 from neurcodec.cli._help import GroupedCommand, examples
 from neurcodec.cli._text import plain
@@ -35,15 +36,13 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
     For a target size or rate the video is read several times, and every chunk gets the quality that its content needs.
     For a target of a metric one quality is searched on samples of the chunks; see docs/targets.md.
     """
-    from neurcodec.jobs.encode import encode_file
-
-    options = _coding.encode_options(choices)
-    if options.resume and STANDARD in (source, target):
+    arguments = _coding.encode_arguments(choices)
+    if choices["resume"] and STANDARD in (source, target):
         raise click.UsageError("--resume needs files: a pipe cannot be read or written again")
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
     with _common.Bar("encode", quiet) as bar:
-        report = encode_file(source, target, options, bar)
+        report = neurcodec.encode(source, target, **arguments, progress=bar)
     if not quiet:
         if report.found is not None:
             click.echo(plain(f"{target}: {report.found}"), err=True)

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import BinaryIO
-from zlib import crc32
 
-from neurcodec.container import chunks, index, payloads, tables
+from neurcodec.container import index, payloads, tables
 from neurcodec.container.chunks import Chunk, Source
-from neurcodec.container.records import Gap, Gop, Header, IndexEntry, Limits, Loss, ModelInfo, Packet, StreamInfo
+from neurcodec.container.records import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
 from neurcodec.container.schema import Cursor
-from neurcodec.errors import DamageError, FormatError, InputError, LimitError
+from neurcodec.container.walk import ERRORS, Walk
+from neurcodec.errors import DamageError, InputError, LimitError
 
-_ERRORS = (FormatError, DamageError, LimitError)
 _OPENING = (tables.HEAD, tables.MODL, tables.HEAD_COPY, tables.MODL_COPY)
 
 
@@ -35,11 +34,9 @@ class Reader:
     ) -> None:
         self.limits = limits or Limits()
         self.salvage = salvage
-        self.losses: list[Loss] = []
         self.gaps: list[Gap] = []
         self.streams: dict[int, StreamInfo] = {}
         self.metadata: dict[str, str] = {}
-        self.version: tuple[int, int] | None = None
         self.entries: list[IndexEntry] = []
         self.bytes_by_kind: Counter[str] = Counter()
         self._check_crc = check_crc
@@ -57,8 +54,12 @@ class Reader:
         self._begun = self._done = self._sought = False
         self._indx_offset: int | None = None
         self._index: tuple[IndexEntry, ...] | None = None
-        self._chain = self._read_preamble()
-        self.header, self.model, self._opening = self._open()
+        self._walk = Walk(self._source, self.limits, salvage, check_crc)
+        self.losses, self.version = self._walk.losses, self._walk.version
+        head, model = self._walk.opening()
+        self.header = payloads.unpack_header(head.cursor(self.limits))
+        self.model = payloads.unpack_model(model.cursor(self.limits))
+        self._opening = {tables.HEAD: head.payload, tables.MODL: model.payload}
         self._read_ahead()
 
     def close(self) -> None:
@@ -76,8 +77,8 @@ class Reader:
         while (chunk := self._next()) is not None:
             try:
                 yield from self._records(chunk)
-            except _ERRORS as error:
-                self._lose(chunk.offset, chunk.end, error)
+            except ERRORS as error:
+                self._walk.lose(chunk.offset, chunk.end, error)
 
     def gops(self) -> Iterator[Gop]:
         """The chunks of frames that are still to come, in file order."""
@@ -101,7 +102,7 @@ class Reader:
             offset = self._source.offset
             try:
                 self._index = index.read_index(self._source, self._source.size, self.limits, self._check_crc)
-            except _ERRORS:
+            except ERRORS:
                 self._index = self._scan()
             self._source.seek(offset)
         return self._index
@@ -117,7 +118,7 @@ class Reader:
     def _seek(self, key: Callable[[IndexEntry], int], value: int) -> IndexEntry:
         try:
             entry, chunk = self._find(key, value)
-        except _ERRORS:
+        except ERRORS:
             self._index = self._scan()
             entry, chunk = self._find(key, value)
         self._held, self._frame, self._pts = chunk, entry.first_frame, None
@@ -136,46 +137,6 @@ class Reader:
             pass
         return tuple(other.entries)
 
-    def _read_preamble(self) -> int:
-        """CRC-32 of the preamble."""
-        try:
-            data, values = chunks.read_preamble(self._source, self.limits)
-        except _ERRORS as error:
-            self._lose(0, min(chunks.PREAMBLE_BYTES, self._source.offset), error)
-            return 0
-        self.version = (values["major"], values["minor"])
-        return crc32(data)
-
-    def _open(self) -> tuple[Header, ModelInfo, dict[bytes, bytes]]:
-        """HEAD, MODL and their payloads; when salvaging, from wherever in the file they or their copies are."""
-        found: dict[bytes, Chunk] = {}
-        chain = self._chain
-        for kind in (tables.HEAD, tables.MODL):
-            chunk = self._search(kind) if self.salvage else self._read()
-            if chunk is None or chunk.type.upper() != kind or (chunk.type != kind and not self.salvage):
-                place = chunk.offset if chunk else self._source.offset
-                error = FormatError if self.salvage and self.version is None else DamageError
-                raise error(f"at byte {place}: the file has no {kind.decode()} chunk where it must be")
-            found[kind] = chunk
-        if self.salvage:
-            self._source.seek(min(chunks.PREAMBLE_BYTES, self._source.size or 0))
-            self._chain = chain
-        header = payloads.unpack_header(found[tables.HEAD].cursor(self.limits))
-        model = payloads.unpack_model(found[tables.MODL].cursor(self.limits))
-        return header, model, {kind: chunk.payload for kind, chunk in found.items()}
-
-    def _search(self, kind: bytes) -> Chunk | None:
-        """The first whole chunk of this type, or its copy, in the file."""
-        self._source.seek(min(chunks.PREAMBLE_BYTES, self._source.size or 0))
-        while True:
-            start = self._source.offset
-            try:
-                chunk = self._read()
-            except _ERRORS:
-                chunk = chunks.resync(self._source, start, self.limits)
-            if chunk is None or chunk.type.upper() == kind:
-                return chunk
-
     def _read_ahead(self) -> None:
         """Take in what comes before the first chunk of frames or packets."""
         while (chunk := self._next()) is not None:
@@ -184,14 +145,8 @@ class Reader:
                 return
             try:
                 list(self._records(chunk))
-            except _ERRORS as error:
-                self._lose(chunk.offset, chunk.end, error)
-
-    def _read(self) -> Chunk | None:
-        chunk = chunks.read_chunk(self._source, self.limits, self._check_crc)
-        if chunk is not None and chunk.type != tables.FEND:
-            self._chain = crc32(chunk.crc, self._chain)
-        return chunk
+            except ERRORS as error:
+                self._walk.lose(chunk.offset, chunk.end, error)
 
     def _next(self) -> Chunk | None:
         """The next whole chunk; None after FEND, or when salvaging at the end of what is left."""
@@ -200,25 +155,11 @@ class Reader:
             return chunk
         if self._done:
             return None
-        start = self._source.offset
-        found: Chunk | None
-        try:
-            found = self._read()
-            if found is None:
-                raise DamageError(f"at byte {start}: the file ends without its end chunk FEND (it was cut off)")
-        except _ERRORS as error:
-            found = chunks.resync(self._source, start, self.limits) if self.salvage else None
-            self._lose(start, found.offset if found else self._source.size or 0, error)
+        found = self._walk.next()
         if found is None:
             self._done = True
             self.gaps.append(Gap(self._frame, None))
         return found
-
-    def _lose(self, start: int, end: int, error: Exception) -> None:
-        """Note a loss, or raise the error unless salvaging."""
-        if not self.salvage:
-            raise error
-        self.losses.append(Loss(start, end, str(error)))
 
     def _records(self, chunk: Chunk) -> Iterator[Gop | Packet]:
         kind, cursor = chunk.type, chunk.cursor(self.limits)
@@ -309,5 +250,5 @@ class Reader:
             raise cursor.damage(f"says {end['chunks']} chunks where {len(self.entries)} are")
         if end["index_distance"] != (0 if self._indx_offset is None else chunk.offset - self._indx_offset):
             raise cursor.damage("says that the index is elsewhere")
-        if self._check_crc and end["chain"] != self._chain:
+        if self._check_crc and end["chain"] != self._walk.chain:
             raise cursor.damage("chunks are missing or were exchanged, or the preamble is damaged (the chain differs)")

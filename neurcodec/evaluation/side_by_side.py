@@ -6,7 +6,7 @@ All are labelled with sizes and metrics.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +19,6 @@ from neurcodec.evaluation import clips, page
 from neurcodec.evaluation.clips import Clip, Frames
 from neurcodec.evaluation.metrics import METRICS, Networks
 from neurcodec.evaluation.scoring import ClipScorer
-from neurcodec.jobs.decode import decode_file
-from neurcodec.jobs.options import DecodeOptions
 from neurcodec.media.types import Frame, VideoInfo
 from neurcodec.media.writer import VideoWriter
 
@@ -42,8 +40,8 @@ class Side:
     clip: Clip
 
 
-def load_side(path: Path, frames: int, options: DecodeOptions) -> Side:
-    """The first `frames` frames of a video, or of an .nvc file decoded with `options`."""
+def load_side(path: Path, frames: int, decode: Callable[[Path, Path], object]) -> Side:
+    """The first `frames` frames of a video, or of an .nvc file, which `decode` turns into one."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     size = path.stat().st_size
@@ -51,7 +49,7 @@ def load_side(path: Path, frames: int, options: DecodeOptions) -> Side:
         return Side(path.name, size, clips.load(path, frames))
     with tempfile.TemporaryDirectory(prefix="ncodec-compare-") as folder:
         decoded = Path(folder) / "decoded.mkv"
-        decode_file(path, decoded, options)
+        decode(path, decoded)
         return Side(path.name, size, clips.load(decoded, frames))
 
 

@@ -5,3 +5,8 @@ frames between those of a base layer. A folder has a `stream` (bytes), and as it
 generator (torch), and an `option` of the command. The core meets them only through the registries here: `streams`,
 `pictures`, `branches`, `options`.
 """
+
+NAMES = ("detail", "caption", "sketch")
+"""What an encode may ask for: keywords of `neurcodec.encode` and options of the command."""
+LAYERED = ("detail",)
+"""Of these, what is for the layered profile only."""

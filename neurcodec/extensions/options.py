@@ -4,7 +4,4 @@ from neurcodec.extensions.caption import option as caption
 from neurcodec.extensions.detail import option as detail
 from neurcodec.extensions.sketch import option as sketch
 
-NAMES = ("detail", "caption", "sketch")
-LAYERED = ("detail",)
-"""For the layered profile only."""
 OPTIONS = (detail.OPTION, caption.OPTION, sketch.OPTION)

@@ -13,7 +13,8 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -24,9 +25,10 @@ from typing import Any
 from neurcodec.container import check
 from neurcodec.errors import INTERRUPTED, InputError, NcodecError, OutputError, PartialError
 from neurcodec.jobs import distributed
-from neurcodec.jobs.options import DecodeOptions, EncodeOptions, Progress
+from neurcodec.jobs.coders import shared_threads
+from neurcodec.jobs.options import BatchReport, DecodeOptions, EncodeOptions, Event, EventCallback, Progress
+from neurcodec.jobs.workers import context
 
-Event = dict[str, Any]
 Options = EncodeOptions | DecodeOptions
 
 VIDEOS = {
@@ -104,29 +106,31 @@ def _unread(error: OSError) -> None:
     raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
-def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
+def run(jobs: list[Job], workers: int, report: EventCallback) -> BatchReport:
     """Do the jobs in `workers` processes (in threads where a cluster codes the chunks) and report the events.
 
-    Returns the highest exit code (0: all done). Jobs whose target is there and whole are skipped unless their options
-    say overwrite. A failing job does not stop the others.
+    Jobs whose target is there and whole are skipped unless their options say overwrite. A failing job does not stop the
+    others.
     """
+    if workers > 1:
+        jobs = [_sharing(job, workers) for job in jobs]
     remote = any(isinstance(job.options, EncodeOptions) and job.options.cluster for job in jobs)
     pool, events = _start(min(workers, len(jobs)) or 1, remote)
     futures: dict[Future[None], Job] = {}
+    ends: Counter[str] = Counter()
     worst = 0
     try:
         for job in jobs:
             futures[pool.submit(_work, job)] = job
         for future in futures:
             future.add_done_callback(lambda done: events.put(_lost(futures[done], done)))
-        open_jobs = len(jobs)
-        while open_jobs:
+        while ends.total() < len(jobs):
             event = events.get()
             if event is None:
                 continue
             report(event)
             if event["event"] in ("done", "skipped", "error"):
-                open_jobs -= 1
+                ends[event["event"]] += 1
                 worst = max(worst, event.get("exit_code", 0))
     except KeyboardInterrupt:
         if remote:
@@ -135,7 +139,12 @@ def run(jobs: list[Job], workers: int, report: Callable[[Event], None]) -> int:
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return worst
+    return BatchReport(len(jobs), ends["done"], ends["skipped"], ends["error"], worst)
+
+
+def _sharing(job: Job, workers: int) -> Job:
+    """The job with its share of the CPU threads."""
+    return replace(job, options=replace(job.options, threads=shared_threads(job.options.threads, workers)))
 
 
 def _start(workers: int, threads: bool) -> tuple[Executor, Any]:
@@ -144,9 +153,9 @@ def _start(workers: int, threads: bool) -> tuple[Executor, Any]:
     if threads:
         events = queue.SimpleQueue()
         return ThreadPoolExecutor(workers, initializer=_share, initargs=(events,)), events
-    context = multiprocessing.get_context("spawn")
-    events = context.SimpleQueue()
-    return ProcessPoolExecutor(workers, context, _begin, (events,)), events
+    start = context()
+    events = start.SimpleQueue()
+    return ProcessPoolExecutor(workers, start, _begin, (events,)), events
 
 
 def _share(events: Any) -> None:

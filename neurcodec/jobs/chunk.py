@@ -17,8 +17,9 @@ from neurcodec.files import models
 from neurcodec.jobs import decode as decoding
 from neurcodec.jobs import playback
 from neurcodec.jobs.coders import Here
-from neurcodec.jobs.encode import header, loading_of
+from neurcodec.jobs.encode import loading_of
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions, fitting
+from neurcodec.jobs.writing import header
 from neurcodec.media import VideoInfo
 
 Frames = npt.NDArray[np.uint8]
@@ -33,7 +34,7 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
         raise InputError(f"a chunk is uint8 (1 to {MAX_FRAMES}, height, width, 3), not {frames.dtype} {frames.shape}")
     if frame_rate <= 0:
         raise InputError(f"a frame rate is above 0, not {float(frame_rate):g}")
-    if options.rated or options.target is not None:
+    if options.targeted:
         raise InputError("a chunk in memory has no target; give its quality")
     _, height, width, _ = frames.shape
     profile = fitting(options.profile, width, height)

@@ -20,10 +20,11 @@ from neurcodec.jobs.coders import Coder, Keeping, Pending, coder
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, ProgressCallback, fitting, ignore_progress
 from neurcodec.jobs.rate import PROBES, SAMPLE, RatePlan
 from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
+from neurcodec.jobs.target import target_quality
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks
-from neurcodec.media import Frame, VideoInfo, VideoReader
+from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, header
+from neurcodec.media import Frame, VideoReader
 
 
 def encode_file(
@@ -46,12 +47,12 @@ def encode_file(
         loading = loading_of(profile, options, models.find(options.model).info)
         described = header(reader.info, profile)
         found = None
-        if options.target is not None:
+        if options.metric is not None:
             from neurcodec.codec.networks import running  # torch takes seconds to load: not before the quick checks
 
             with running(options.threads):
-                found = options.target.find(source, options, loading.load())
-            options = replace(options, quality=found.quality)
+                found = target_quality(source, options, loading.load())
+            options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None)
         with (
             _store(target, described, options) as store,  # outermost: it goes when the target is there
             _output(target, options.rated) as output,
@@ -69,27 +70,8 @@ def encode_file(
 
 def loading_of(profile: Profile, options: EncodeOptions, info: ModelInfo) -> Loading:
     """How the codec of an encoding job is loaded; the layered one looks at what the generator makes of its base."""
-    looks = options.target is not None or (profile is Profile.LAYERED and options.preset != "fast")
+    looks = options.metric is not None or (profile is Profile.LAYERED and options.preset != "fast")
     return Loading(profile, options.model, info, options.device, looks, threads=options.threads)
-
-
-def header(info: VideoInfo, profile: Profile) -> Header:
-    """What the container keeps of a video's description."""
-    return Header(
-        width=info.width,
-        height=info.height,
-        time_base=info.time_base,
-        frame_rate=info.frame_rate,
-        sample_aspect_ratio=info.sample_aspect_ratio,
-        display_matrix=info.display_matrix,
-        color_primaries=info.color_primaries,
-        color_transfer=info.color_transfer,
-        color_matrix=info.color_matrix,
-        color_range=info.color_range,
-        chroma_location=info.chroma_location,
-        bit_depth=info.bit_depth,
-        profile=profile,
-    )
 
 
 def _coder(loading: Loading, options: EncodeOptions) -> Coder:

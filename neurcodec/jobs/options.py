@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
 from neurcodec.errors import ArgumentError, InputError
-from neurcodec.files.pipes import Place
 from neurcodec.files.span import Span
 
-if TYPE_CHECKING:
-    from neurcodec.codec.chunk_codec import ChunkCodec
-
 DEFAULT_MODEL = "default"
+DEFAULT_QUALITY = 15
 BASE_SIDES = (64, 16384)
 """The smallest and the largest side of a picture that SVT-AV1 codes."""
 
@@ -45,13 +43,6 @@ class Found:
         return f"quality {self.quality} gives {self.metric} {self.value:.4f} {where} (target {self.target:g})"
 
 
-class QualityTarget(Protocol):
-    """What a video's quality is chosen by; neurcodec.evaluation.target has one."""
-
-    def find(self, source: Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
-        """The quality for a video; `codec` can decode too. TargetError where there is none."""
-
-
 def fitting(profile: Profile | None, width: int, height: int) -> Profile:
     """The profile asked for, or layered, or native where AV1 cannot code a picture of this size.
 
@@ -68,21 +59,25 @@ def fitting(profile: Profile | None, width: int, height: int) -> Profile:
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`). quality: 0
-    (smallest file) to 63. target_size, target_kbps: bytes, or kilobits (1000) per second, of the whole file; the
-    quality is then chosen per chunk. target: chooses the quality of the whole file. preset: one of PRESETS (native has
-    one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of each chunk
-    (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
+    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`).
+    quality: 0 (smallest file) to 63, DEFAULT_QUALITY where nothing chooses it; or one target. target_size,
+    target_kbps: bytes, or kilobits (1000) per second, of the whole file; the quality is then chosen per chunk.
+    target_ms_ssim, target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole
+    file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
+    (native has one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of
+    each chunk (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
     `extensions.streams.asked`. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
     from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
     code chunks side by side, None is one (docs/performance.md).
     """
 
     profile: Profile | None = None
-    quality: int = 15
+    quality: int | None = None
     target_size: int | None = None
     target_kbps: float | None = None
-    target: QualityTarget | None = None
+    target_ms_ssim: float | None = None
+    target_lpips: float | None = None
+    weights: Path | None = None
     preset: str = "medium"
     model: str = DEFAULT_MODEL
     device: str = "auto"
@@ -103,11 +98,13 @@ class EncodeOptions:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
         if self.preset not in PRESETS:
             raise ArgumentError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
-        if sum(choice is not None for choice in (self.target_size, self.target_kbps, self.target)) > 1:
-            raise ArgumentError("give one target only")
-        if self.cluster is not None and (self.rated or self.target is not None):
+        if self.metric is not None and not 0 <= self.metric[1] <= 1:
+            raise ArgumentError(f"{self.metric[0]} {self.metric[1]} is no target: it is outside 0..1")
+        if sum(choice is not None for choice in (self.quality, *self._targets)) > 1:
+            raise ArgumentError("give a quality or one target, not more")
+        if self.cluster is not None and self.targeted:
             raise ArgumentError("a target and a cluster exclude each other")
-        if not 0 <= self.quality <= MAX_QUALITY:
+        if self.quality is not None and self.quality > MAX_QUALITY:
             raise ArgumentError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
         if self.backbone_interval not in (None, 1, 2, 3, 4):
             raise ArgumentError(f"backbone interval {self.backbone_interval} is outside 1..4")
@@ -115,14 +112,31 @@ class EncodeOptions:
             raise ArgumentError(f"chunks of {float(self.gop_seconds):g} seconds; above 0 and at most 60")
 
     @property
+    def _targets(self) -> tuple[float | None, ...]:
+        return self.target_size, self.target_kbps, self.target_ms_ssim, self.target_lpips
+
+    @property
+    def targeted(self) -> bool:
+        """Is there a target?"""
+        return any(target is not None for target in self._targets)
+
+    @property
     def rated(self) -> bool:
         """Is there a rate target?"""
         return self.target_size is not None or self.target_kbps is not None
 
     @property
+    def metric(self) -> tuple[str, float] | None:
+        """The metric that is the target, ms-ssim or lpips, and its value; None where none is."""
+        if self.target_ms_ssim is not None:
+            return "ms-ssim", self.target_ms_ssim
+        return None if self.target_lpips is None else ("lpips", self.target_lpips)
+
+    @property
     def settings(self) -> Settings:
         """What every chunk is coded with, at this quality."""
-        return Settings(self.quality, self.preset, self.backbone_interval, self.extensions)
+        quality = DEFAULT_QUALITY if self.quality is None else self.quality
+        return Settings(quality, self.preset, self.backbone_interval, self.extensions)
 
 
 @dataclass(frozen=True)
@@ -141,7 +155,7 @@ class DecodeOptions:
     limits: bool = True
     span: Span | None = None
     model: str | None = None
-    device: str = "auto"
+    device: str = EncodeOptions.device
     compile: bool = False
     format: str | None = None
     video_codec: str | None = None
@@ -181,6 +195,15 @@ def ignore_progress(progress: Progress) -> None:
     """The callback that shows nothing."""
 
 
+Event = dict[str, Any]
+"""What happened in a batch: `event`, `job` (its number from 0), `file` and more (docs/batch.md)."""
+EventCallback = Callable[[Event], None]
+
+
+def ignore_event(event: Event) -> None:
+    """The callback that shows nothing."""
+
+
 @dataclass(frozen=True)
 class EncodeReport:
     """What encoding made; `found`: how a metric target was met."""
@@ -211,3 +234,14 @@ class DecodeReport:
     frames: int
     chunks: int
     lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a batch made: how many files there were, how each ended, and the highest of their exit codes."""
+
+    jobs: int
+    done: int
+    skipped: int
+    error: int
+    exit_code: int

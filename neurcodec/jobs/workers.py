@@ -1,4 +1,4 @@
-"""Codecs in worker processes: what a worker loads, what it does with a chunk, and the pool that it belongs to."""
+"""Codecs in worker processes: how they start, what they load and do with a chunk, and the pool that they belong to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from neurcodec.container import Gop, Header, ModelInfo, Profile
@@ -76,17 +78,38 @@ def decode_chunk(loading: Loading, gop: Gop, header: Header, wanted: range) -> I
         yield from islice(codec.decode(codec.parse(gop, header)), wanted.start, wanted.stop)
 
 
+def context() -> BaseContext:
+    """How worker processes start: on Linux as copies of a server that has imported what they need, else each anew.
+
+    The server starts here, with the environment of now, and serves every pool of this process. It ends when this
+    process and all workers have ended, but not before it has imported everything; Ctrl-C does not reach it.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["neurcodec.jobs.preload"])
+    resource_tracker.ensure_running()  # which would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
 class Pool:
     """Processes that end with this one, or when the pool is closed, whatever they are doing."""
 
     def __init__(self, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        reader, self._open = context.Pipe(duplex=False)
-        self._items: Any = context.SimpleQueue()
+        start = context()
+        reader, self._open = start.Pipe(duplex=False)
+        self._items: Any = start.SimpleQueue()
         self._streams: dict[int, queue.SimpleQueue[Any]] = {}
         self._numbers = count()
         self._thread = threading.Thread(target=self._hand_out, name="neurcodec-streams", daemon=True)
-        self._processes = ProcessPoolExecutor(workers, context, _begin, (reader, self._items))
+        self._processes = ProcessPoolExecutor(workers, start, _begin, (reader, self._items))
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function of a module called with values that can be pickled."""

@@ -14,13 +14,13 @@ import numpy as np
 
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Gop, Header, ModelInfo, Packet, Writer
+from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer
 from neurcodec.container.tables import NEEDED
 from neurcodec.files import chapters
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
 from neurcodec.jobs.threads import prefetch
-from neurcodec.media import Frame, VideoReader
+from neurcodec.media import Frame, VideoInfo, VideoReader
 
 if TYPE_CHECKING:
     from neurcodec.jobs.rate import RatePlan
@@ -69,6 +69,25 @@ def chunks(
     left = iter(frames)
     for count in cuts:
         yield gathered(list(islice(left, count)))
+
+
+def header(info: VideoInfo, profile: Profile) -> Header:
+    """What the container keeps of a video's description."""
+    return Header(
+        width=info.width,
+        height=info.height,
+        time_base=info.time_base,
+        frame_rate=info.frame_rate,
+        sample_aspect_ratio=info.sample_aspect_ratio,
+        display_matrix=info.display_matrix,
+        color_primaries=info.color_primaries,
+        color_transfer=info.color_transfer,
+        color_matrix=info.color_matrix,
+        color_range=info.color_range,
+        chroma_location=info.chroma_location,
+        bit_depth=info.bit_depth,
+        profile=profile,
+    )
 
 
 class Pass:

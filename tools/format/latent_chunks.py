@@ -133,20 +133,20 @@ def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) ->
     streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode_edges(edges), Substream.TEXTURE: b"\x2a",
                Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
     whole = gop(model, chunk(chance, size, 4, 2), 2, 25)
-    return replace(whole, substreams=whole.substreams | streams)
+    return replace(whole, substreams={**whole.substreams, **streams})
 
 
 def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
     """A chunk with coded heads of a base layer (OBUs of random bytes) and a texture gap."""
     rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
     gap = {Substream.TEXTURE: b"\x07", Substream.TEXTURE_GAP: texture.encode(levels(chance, size))}
-    return replace(base(), pts=tuple(range(6)), substreams=packets.encode(rows) | gap)
+    return replace(base(), pts=tuple(range(6)), substreams={**packets.encode(rows), **gap})
 
 
 def strong(gop: Gop, strength: int, start: int = 0) -> Gop:
     """A chunk with a strength of the generator, this much later."""
     pts = tuple(start + moment for moment in gop.pts)
-    return replace(gop, pts=pts, substreams=gop.substreams | {Substream.STRENGTH: bytes([strength])})
+    return replace(gop, pts=pts, substreams={**gop.substreams, Substream.STRENGTH: bytes([strength])})
 
 
 def obu(chance: random.Random) -> bytes:

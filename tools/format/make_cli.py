@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from neurcodec import errors
-from neurcodec.cli import INTERRUPTED, group
+from neurcodec.cli import group
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 100
@@ -17,7 +17,7 @@ WIDTH = 100
 
 def sections(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[str]:
     """Markdown of a command and of the commands inside it."""
-    settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     context = click.Context(command, info_name=name, parent=parent, **settings)
     path = context.command_path
     yield f"## {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
@@ -30,7 +30,7 @@ def sections(command: click.Command, name: str, parent: click.Context | None = N
 
 def exit_codes() -> str:
     """The table of exit codes, from the exception tree."""
-    rows = [(0, "Done"), (2, "Wrong usage: an unknown option, a bad value"), (INTERRUPTED, "Ctrl-C or SIGTERM")]
+    rows = [(0, "Done"), (2, "Wrong usage: an unknown option, a bad value"), (errors.INTERRUPTED, "Ctrl-C or SIGTERM")]
     tree = ast.parse(Path(errors.__file__).read_text())
     for node in tree.body:
         if isinstance(node, ast.ClassDef):

@@ -138,10 +138,12 @@ def beyond(model: EntropyModel, chance: random.Random, size: tuple[int, int]) ->
     """A chunk with a vector and one with a latent that are too large."""
     with patch.object(motion_plane, "MOTION_LIMIT", 512):
         far = chunk(chance, size, 2, 1)
+        assert far[1].motion is not None
         far[1].motion[1, 0, 0] = 512
         wide = gop(model, far, 1, 30)
     with patch.object(bitplane, "LATENT_LIMIT", 32001):
         large = chunk(chance, size, 1, 1)
+        assert large[0].classes is not None and large[0].y is not None
         large[0].classes[0, 0], large[0].y[0, 0, 0] = 2, 32001
         loud = gop(model, large, 1, 30)
     return wide, loud
@@ -158,7 +160,8 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
     detailed = filled(model, chance, size, 5, 2, 1, 30)
 
     def streams(**parts: bytes) -> Gop:
-        return replace(whole, substreams=whole.substreams | {Substream[name.upper()]: parts[name] for name in parts})
+        changed = {Substream[name.upper()]: part for name, part in parts.items()}
+        return replace(whole, substreams={**whole.substreams, **changed})
 
     motion, latents = whole.substreams[Substream.MOTION], whole.substreams[Substream.LATENTS_P]
     middle = len(latents) // 2
@@ -171,25 +174,25 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "cut": ("DamageError", pack(model, size, [streams(latents_p=latents[:middle])])),
         "left_over": ("DamageError", pack(model, size, [streams(motion=motion + b"left over")])),
         "unused": ("DamageError", pack(model, size, [replace(
-            intra, substreams=intra.substreams | {Substream.MOTION: b"\1"})])),
+            intra, substreams={**intra.substreams, Substream.MOTION: b"\1"})])),
         "undecodable": ("DamageError", pack(model, size, [streams(latents_i=b"\xff" * 8)])),
         "far_motion": ("DamageError", pack(model, size, [wide])),
         "large_latent": ("DamageError", pack(model, size, [loud])),
         "quality": ("DamageError", pack(model, size, [replace(detailed, quality=0)])),
         "layered_latents": ("DamageError", pack(model, size, [replace(
-            base(), substreams=base().substreams | {Substream.MOTION: motion})])),
+            base(), substreams={**base().substreams, Substream.MOTION: motion})])),
         "layered_digest": ("DamageError", pack(model, size, [replace(base(), latents_digest=whole.latents_digest)])),
         "detail_interval": ("DamageError", pack(model, size, [replace(
-            base(), substreams=base().substreams | {Substream.LATENTS_P: b"\1"})])),
+            base(), substreams={**base().substreams, Substream.LATENTS_P: b"\1"})])),
         "layered_intra": ("DamageError", pack(model, size, [replace(
-            base(), substreams=base().substreams | {Substream.LATENTS_I: latents})])),
+            base(), substreams={**base().substreams, Substream.LATENTS_I: latents})])),
         "filled_motion": ("DamageError", pack(model, size, [replace(
             gap, substreams={Substream.BASE: b"AV1 packets"})])),
         "no_base": ("DamageError", pack(model, size, [
             base(), replace(whole, pts=tuple(range(1024, 1029)))])),
         "no_packets": ("DamageError", pack(model, size, [replace(base(), substreams={})])),
-        "thin_gap": ("DamageError", pack(model, (1, 40), [replace(
-            base(), substreams=base().substreams | {Substream.TEXTURE_GAP: texture.encode(levels(chance, (1, 40)))})])),
+        "thin_gap": ("DamageError", pack(model, (1, 40), [replace(base(), substreams={
+            **base().substreams, Substream.TEXTURE_GAP: texture.encode(levels(chance, (1, 40)))})])),
         "strength": ("DamageError", pack(model, size, [strong(base(), 16)])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip

@@ -89,13 +89,18 @@ def measure(clip: Clip, plain: EncodeOptions, caption: str, network: LPIPS) -> l
     pictures = [frames for _, frames in versions.values()]
     return [
         Row(
-            clip.name, plain.quality, name, size, clips.bits_per_pixel(size, clip),
-            found["lpips"], found["tlp"], scoring.psnr(clip.frames, frames),
+            clip.name, plain.settings.quality, name, size, clips.bits_per_pixel(size, clip),
+            known(found["lpips"]), known(found["tlp"]), scoring.psnr(clip.frames, frames),
         )
         for (name, (size, frames)), found in zip(
             versions.items(), scoring.perceptual(network, clip.frames, pictures), strict=True
         )
     ]  # fmt: skip
+
+
+def known(value: float | None) -> float:
+    """A metric, nan where it could not be computed."""
+    return float("nan") if value is None else value
 
 
 def at_bytes(rows: list[Row], row: Row) -> str:

@@ -187,5 +187,5 @@ def set_up(folder: Path, chance: random.Random) -> Bench:
                 raise SystemExit(f"{verb} is not deterministic")
             bench.whole[verb] = job.target.read_bytes()
         if verb == "encode":
-            bench.clips["decode"] = shutil.copy(folder / "again" / "out.nvc", folder / "clip.nvc")
+            bench.clips["decode"] = Path(shutil.copy(folder / "again" / "out.nvc", folder / "clip.nvc"))
     return bench

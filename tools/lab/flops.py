@@ -26,7 +26,7 @@ class Cost(TorchDispatchMode):
     """What the calls under it cost: FLOP and bytes of each layer, and the bytes alive at once; two bytes a number."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.layers: list[tuple[float, float]] = []
         self.alive = self.peak = 0
 
@@ -73,8 +73,9 @@ def generator_cost(folder: Path, width: int, height: int) -> Cost:
         with torch.no_grad(), Cost() as cost:
             picture = torch.empty(GROUP, 3, rows, columns)
             features = torch.empty(GROUP, network.config.feature_channels, rows // 8, columns // 8)
-            kind, levels = torch.zeros(GROUP, dtype=torch.long), torch.ones(GROUP, 1, rows // 8, columns // 8)
-            condition = Condition(kind, *torch.ones(2, GROUP), texture=torch.ones(GROUP), texture_map=levels)
+            kind, ones = torch.zeros(GROUP, dtype=torch.long), torch.ones(GROUP)
+            levels = torch.ones(GROUP, 1, rows // 8, columns // 8)
+            condition = Condition(kind, ones, ones, texture=ones, texture_map=levels)
             network(picture, picture, torch.zeros(GROUP), condition, features, GROUP, None)
     return cost
 

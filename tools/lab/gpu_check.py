@@ -94,7 +94,7 @@ def checks(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     yield "device", f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads", None
     example = ROOT / "examples" / "flight.mp4"
     small, large, full = ((96, 80),) * 3 if options.quick else ((640, 360), (1280, 720), (1920, 1080))
-    shown = [(path, None) for path in options.clips] or [(example, small)]
+    shown: list[tuple[Path, tuple[int, int] | None]] = [(path, None) for path in options.clips] or [(example, small)]
     sources = [clip(bench.folder / f"{path.stem}.mkv", path, size, options.frames) for path, size in shown]
     many = options.frames if options.quick else 10 * options.frames
     rows: dict[str, Callable[[], Iterator[Row]]] = {

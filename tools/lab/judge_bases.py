@@ -166,7 +166,8 @@ def measure(
 ) -> None:  # fmt: skip
     """Measure points and add them to a file."""
     os.environ[variable("cvvdp")] = cvvdp
-    tunings = dict(text.split("=", 1) if "=" in text else (text, TUNING) for text in tuning or ("now",))
+    named = [text.partition("=") for text in tuning or ("now",)]
+    tunings = {name: parameters if given else TUNING for name, given, parameters in named}
     steps = dict(part.split(":") for part in ladder.split()) if ladder else {}
     chosen = {int(scale): tuple(map(int, crfs.split(","))) for scale, crfs in steps.items()} or LADDER
     done = {key(point) for point in read_points(out)}
@@ -198,8 +199,9 @@ def report(file: Path) -> None:
             mean = sum(found) / len(found) if found else float("nan")
             means.append(mean)
             words.append(f"{metric} {mean:+.1f} ({max(found, default=0):+.0f})")
-        mean = together(means[: len(JURY)])
-        click.echo(f"{test} against {anchor}: mean {mean:+.1f} %; {', '.join(words)}")
+        jury = together(means[: len(JURY)])
+        assert jury is not None  # as all means are known
+        click.echo(f"{test} against {anchor}: mean {jury:+.1f} %; {', '.join(words)}")
 
 
 if __name__ == "__main__":

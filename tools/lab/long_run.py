@@ -55,7 +55,7 @@ def write_source(path: Path, seconds: int) -> None:
             out.mux(_packet(block, audio, second * SAMPLES, Fraction(1, SAMPLES), SAMPLES))
 
 
-def _packet(data: bytes, stream: Any, time: int, unit: Fraction, duration: int = 1) -> av.Packet:
+def _packet(data: bytes, stream: Any, time: int, unit: Fraction, duration: int = 1) -> Any:
     packet = av.Packet(data)
     packet.stream, packet.pts, packet.dts, packet.time_base = stream, time, time, unit
     packet.duration, packet.is_keyframe = duration, True

@@ -12,16 +12,21 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import MAX_QUALITY, Pictures
-from neurcodec.errors import ArgumentError, DependencyError, InputError, TargetError
+from neurcodec.errors import DependencyError, InputError, TargetError
 from neurcodec.files import pipes
 from neurcodec.jobs.options import EncodeOptions, Found, fitting
+from neurcodec.jobs.writing import header
+from neurcodec.media import Frame, VideoReader
 
 if TYPE_CHECKING:
     from neurcodec.codec.chunk_codec import ChunkCodec
@@ -43,7 +48,9 @@ _NO_MATTER = {
     "quality",
     "target_size",
     "target_kbps",
-    "target",
+    "target_ms_ssim",
+    "target_lpips",
+    "weights",
     "model",
     "audio",
     "resume",
@@ -62,50 +69,38 @@ class Sample(NamedTuple):
     weight: int
 
 
-@dataclass(frozen=True)
-class MetricTarget:
-    """A mean over the frames that must be reached: `metric` is ms-ssim (at least `value`) or lpips (at most).
+def target_quality(source: pipes.Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
+    """The lowest quality that meets the metric target of `options` on samples; `codec` must have its generator.
 
-    weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. Earlier measurements are kept in
-    $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec.
+    The target is a mean over the frames, of ms-ssim the least and of lpips the most. Earlier measurements are kept in
+    $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec. Raises TargetError where no quality is enough;
+    DependencyError, ModelError or InputError where it cannot be measured.
     """
+    assert options.metric is not None
+    metric, target = options.metric
+    compare = _metric(metric, options.weights)
+    samples, chunks, header = take_samples(source, options)
+    smallest = SMALLEST[metric]
+    if min(header.width, header.height) < smallest:
+        raise InputError(f"{pipes.name(source)}: {TITLES[metric]} needs at least {smallest}x{smallest} pixels")
+    known = _Known(_key(metric, samples, options, codec))
 
-    metric: str
-    value: float
-    weights: Path | None = None
+    def gap(quality: int) -> float:
+        if quality not in known.values:
+            settings = replace(options.settings, quality=quality)
+            known.add(quality, _measure(compare, samples, settings, codec, header))
+            logger.info("quality %d: %s %.5f", quality, TITLES[metric], known.values[quality])
+        value = known.values[quality]
+        return value - target if metric == "ms-ssim" else target - value
 
-    def __post_init__(self) -> None:
-        if self.metric not in TITLES or not 0 <= self.value <= 1:
-            raise ArgumentError(f"{self.metric} {self.value} is no target; known are ms-ssim and lpips, from 0 to 1")
-
-    def find(self, source: pipes.Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
-        """The lowest quality that meets the target on samples, as `options` say; `codec` must have its generator.
-
-        Raises TargetError where no quality does; DependencyError, ModelError or InputError where it cannot be measured.
-        """
-        compare = _metric(self.metric, self.weights)
-        samples, chunks, header = take_samples(source, options)
-        smallest = SMALLEST[self.metric]
-        if min(header.width, header.height) < smallest:
-            raise InputError(f"{pipes.name(source)}: {TITLES[self.metric]} needs at least {smallest}x{smallest} pixels")
-        known = _Known(_key(self.metric, samples, options, codec))
-
-        def gap(quality: int) -> float:
-            if quality not in known.values:
-                settings = replace(options.settings, quality=quality)
-                known.add(quality, _measure(compare, samples, settings, codec, header))
-                logger.info("quality %d: %s %.5f", quality, TITLES[self.metric], known.values[quality])
-            value = known.values[quality]
-            return value - self.value if self.metric == "ms-ssim" else self.value - value
-
-        quality = search(gap)
-        best = known.values[quality]
-        if gap(quality) < 0:
-            raise TargetError(
-                f"{pipes.name(source)}: {TITLES[self.metric]} {self.value:g} is out of reach: "
-                f"quality {quality}, the highest, gives {best:.4f} on samples of {len(samples)} of {chunks} chunks"
-            )
-        return Found(quality, self.metric, self.value, best, len(samples), chunks)
+    quality = search(gap)
+    best = known.values[quality]
+    if gap(quality) < 0:
+        raise TargetError(
+            f"{pipes.name(source)}: {TITLES[metric]} {target:g} is out of reach: "
+            f"quality {quality}, the highest, gives {best:.4f} on samples of {len(samples)} of {chunks} chunks"
+        )
+    return Found(quality, metric, target, best, len(samples), chunks)
 
 
 def search(gap: Callable[[int], float]) -> int:
@@ -134,12 +129,6 @@ def search(gap: Callable[[int], float]) -> int:
 
 def take_samples(source: pipes.Place, options: EncodeOptions) -> tuple[list[Sample], int, Header]:
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
-    import numpy as np
-
-    from neurcodec.analysis.chunking import split
-    from neurcodec.jobs.encode import header
-    from neurcodec.media import Frame, VideoReader
-
     kept: list[tuple[list[Frame], int]] = []
     step, chunks = 1, 0
     with VideoReader(pipes.media_again(source)) as reader:
@@ -196,8 +185,6 @@ def _lpips(weights: Path) -> Compare:
 
 def _measure(compare: Compare, samples: list[Sample], settings: Settings, codec: ChunkCodec, header: Header) -> float:
     """The weighted mean of the metric over all samples, coded and restored."""
-    import numpy as np
-
     total = 0.0
     for pictures, weight in samples:
         shown = codec.decode(codec.parse(codec.encode(pictures, settings), header))
