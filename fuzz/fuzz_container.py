@@ -50,7 +50,7 @@ def one_input(data: bytes) -> None:
         salvaged = list(reader)
         reader.seek_pts(reader.index[-1].first_pts if reader.index else 0)
         reader.seek_frame(sum(item.frames for item in salvaged if isinstance(item, Gop)) // 2)
-        next(reader.gops(), None)  # none is left where the chunk that is there is above a limit
+        next(reader.gops(), None)  # none is left where the record that is there is above a limit
     except DOCUMENTED:
         return
     if items and salvaged != items:

@@ -59,7 +59,7 @@ def write_tiny_seeds(folder: Path) -> None:
              (large, layered, 20, 2, 1))  # fmt: skip
     for number, (source, profile, quality, interval, detail) in enumerate(kinds):
         options = EncodeOptions(profile=profile, quality=quality, model=str(folder / "model"), device="cpu", threads=1,
-                                gop_seconds=Fraction(4, 25), backbone_interval=interval, overwrite=True,
+                                gop_seconds=Fraction(4, 25), mini_gop=interval, overwrite=True,
                                 extensions=asked(detail=detail))  # fmt: skip
         encode_file(source, folder / f"seed{number}.nvc", options)
 

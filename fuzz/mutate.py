@@ -42,7 +42,7 @@ def change(data: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 def shuffle(parts: list[bytes], number: int, others: Sequence[bytes], chance: random.Random) -> None:
-    """Drop, double, move or borrow a chunk."""
+    """Drop, double, move or borrow a record."""
     action = chance.randrange(4)
     part = parts[number]
     if action != 1 and len(parts) > 1:

@@ -50,7 +50,7 @@ def encode(
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
     gop_seconds: Seconds = EncodeOptions.gop_seconds,
-    backbone_interval: int | None = None,
+    mini_gop: int | None = None,
     detail: int = 0,
     caption: str = "",
     sketch: bool = False,
@@ -75,7 +75,7 @@ def encode(
     options = encode_options(
         quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
         target_lpips=target_lpips, weights=weights, profile=profile, preset=preset, gop_seconds=gop_seconds,
-        backbone_interval=backbone_interval, detail=detail, caption=caption, sketch=sketch, audio=audio, model=model,
+        mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio, model=model,
         resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
@@ -174,7 +174,7 @@ def encode_chunk(
     quality: int | None = None,
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
-    backbone_interval: int | None = None,
+    mini_gop: int | None = None,
     detail: int = 0,
     caption: str = "",
     sketch: bool = False,
@@ -186,7 +186,7 @@ def encode_chunk(
     from neurcodec.jobs import chunk
 
     options = encode_options(
-        quality=quality, profile=profile, preset=preset, backbone_interval=backbone_interval, detail=detail,
+        quality=quality, profile=profile, preset=preset, mini_gop=mini_gop, detail=detail,
         caption=caption, sketch=sketch, model=model, device=device, threads=threads,
     )  # fmt: skip
     return chunk.encode(frames, fraction("frame_rate", frame_rate), options)

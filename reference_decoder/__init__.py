@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from reference_decoder.bitplane import latents
 from reference_decoder.container import read
 from reference_decoder.errors import Refused
+from reference_decoder.latent_decoder import latents
 from reference_decoder.model import Model
 
 __all__ = ["Model", "Refused", "latents", "read"]

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from reference_decoder import packets, side
-from reference_decoder.bitplane import Frame, digest, latents
+from reference_decoder import side, temporal_units
 from reference_decoder.container import caption, read
 from reference_decoder.errors import Refused
+from reference_decoder.latent_decoder import Frame, digest, latents
 from reference_decoder.model import Model
 
 
@@ -24,8 +24,8 @@ def sides(head: dict[str, Any], gop: dict[str, Any]) -> list[str]:
         words.append(f"sketch of {sum(map(sum, side.sketch(streams[5], *size)))} edge blocks")
     words += [f"texture levels {side.texture_map(streams[number], *size)}" for number in (7, 9) if number in streams]
     if 8 in streams:
-        coded = packets.packets(streams[8], sum(kind != "S" for kind in gop["types"]))
-        words.append(f"{len(coded)} AV1 packets of {sum(map(len, coded))} bytes")
+        coded = temporal_units.units(streams[8], sum(kind != "S" for kind in gop["types"]))
+        words.append(f"{len(coded)} AV1 temporal units of {sum(map(len, coded))} bytes")
     return words
 
 

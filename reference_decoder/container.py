@@ -14,7 +14,7 @@ from reference_decoder.fields import INT_MAX, TIME_MAX, U32_MAX, Bytes, text_blo
 
 SIGNATURE = bytes([0x8B, 0x4E, 0x56, 0x43, 0x0D, 0x0A, 0x1A, 0x0A])
 LIMITS = {
-    "side": 16384, "pixels": 2**28, "chunk_pixels": 2**32, "chunk_bytes": 2**26, "seconds": 43200, "streams": 64,
+    "side": 16384, "pixels": 2**28, "chunk_pixels": 2**32, "record_bytes": 2**26, "seconds": 43200, "streams": 64,
     "stream_bytes": 2**27, "metadata_bytes": 2**20, "index_entries": 2**18,
 }  # fmt: skip
 
@@ -26,29 +26,29 @@ def preamble(data: bytes) -> None:
     need(data[8] == 1 and data[10] <= 5 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
 
 
-def chunks(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
-    """Section 3.2: (type, offset, payload, crc field) of every chunk."""
+def records(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
+    """Section 3.2: (type, offset, payload, crc field) of every record."""
     out, at = [], 12
     while at < len(data):
-        need(at + 13 <= len(data), "the file ends in a chunk")
+        need(at + 13 <= len(data), "the file ends in a record")
         length = int.from_bytes(data[at + 5 : at + 9], "little")
-        need(at + 13 + length <= len(data), "the file ends in a chunk")
-        need(length <= LIMITS["chunk_bytes"], f"the chunk at byte {at} is above the limit of its size", "limit")
+        need(at + 13 + length <= len(data), "the file ends in a record")
+        need(length <= LIMITS["record_bytes"], f"the record at byte {at} is above the limit of its size", "limit")
         need(data[at : at + 4] != b"meta" or length <= LIMITS["metadata_bytes"], "metadata above the limit", "limit")
         crc = data[at + 9 + length : at + 13 + length]
         need(
             int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length]),
-            f"the CRC of the chunk at byte {at} differs",
+            f"the CRC of the record at byte {at} differs",
         )
         kind = data[at : at + 4]
         need(
             all(65 <= c <= 90 for c in kind) or all(97 <= c <= 122 for c in kind),
-            f"the chunk at byte {at} has a type that is none",
+            f"the record at byte {at} has a type that is none",
             "format",
         )
-        need(data[at + 4] == 0, f"the chunk at byte {at} has unknown flags", "format")
+        need(data[at + 4] == 0, f"the record at byte {at} has unknown flags", "format")
         name = kind.decode("ascii")
-        need(name in ("HEAD", "MODL", "GOPC", "FEND") or name.islower(), f"unknown critical chunk {name}", "format")
+        need(name in ("HEAD", "MODL", "GOPC", "FEND") or name.islower(), f"unknown critical record {name}", "format")
         out.append((name, at, data[at + 9 : at + 9 + length], crc))
         at += 13 + length
         if name == "FEND":
@@ -87,7 +87,7 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"first_frame": b.uvar(0, U32_MAX)}
     frames = out["frames"] = b.u8(1)
     out["quality"], interval = b.u8(0, 63), b.u8(1, 4)
-    out["backbone_interval"] = interval
+    out["mini_gop"] = interval
     out["pts"], out["last_duration"] = timing(b, frames)
     need(out["pts"][-1] + out["last_duration"] <= TIME_MAX, "pts out of range")
     out["latents_digest"] = b.raw(8)
@@ -99,9 +99,9 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     rows = [(b.u8(0, 10, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
-    need(sum(size for _, size in rows) == len(b.data), "substream sizes do not fill the chunk")
+    need(sum(size for _, size in rows) == len(b.data), "substream sizes do not fill the record")
     need(
-        frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "pixels of a chunk above the limit", "limit"
+        frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "pixels of a record above the limit", "limit"
     )
     out["substreams"] = {number: b.raw(size) for number, size in rows}
     need(head["profile"] == 1 or not {3, 8} & set(ids), "base layer in the native profile")
@@ -188,7 +188,7 @@ def index(payload: bytes) -> list[tuple[int, int, int]]:
     """Section 4.7: (offset, frames, first pts) of every GOPC."""
     b = Bytes(payload)
     count = b.uvar(1, U32_MAX)
-    need(count <= LIMITS["index_entries"], "more chunks than the limit", "limit")
+    need(count <= LIMITS["index_entries"], "more records than the limit", "limit")
     need(count <= len(b.data), "more entries than bytes")
     out, offset, pts = [], 0, 0
     for _ in range(count):
@@ -203,20 +203,20 @@ def index(payload: bytes) -> list[tuple[int, int, int]]:
 def read(data: bytes) -> dict[str, Any]:
     """The whole file, or Refused."""
     preamble(data)
-    parts = chunks(data)
+    parts = records(data)
     need(len(parts) >= 2 and parts[0][0] == "HEAD" and parts[1][0] == "MODL", "HEAD and MODL must come first")
     head = header(parts[0][2])
     out: dict[str, Any] = {"header": head, "model": model(parts[1][2]), "metadata": {}}
     state = _Body(head, {"head": parts[0][2], "modl": parts[1][2]}, out)
     for name, at, payload, _ in parts[2:]:
-        state.chunk(name, at, payload)
+        state.record(name, at, payload)
     need(parts[-1][0] == "FEND", "the file ends without FEND")
     state.end(parts[-1], [crc for *_, crc in parts[:-1]], data[:12])
     return out
 
 
 class _Body:
-    """Section 3.2: what must hold from chunk to chunk."""
+    """Section 3.2: what must hold from record to record."""
 
     def __init__(self, head: dict[str, Any], copies: dict[str, bytes], out: dict[str, Any]) -> None:
         self.head, self.copies, self.out = head, copies, out
@@ -229,9 +229,9 @@ class _Body:
         self.begun = False
         self.metadata_bytes = self.stream_bytes = 0
 
-    def chunk(self, name: str, at: int, payload: bytes) -> None:
+    def record(self, name: str, at: int, payload: bytes) -> None:
         known = ("HEAD", "MODL", "GOPC", "meta", "strm", "pckt", "indx", "head", "modl", "side")
-        need(self.index_at is None or name not in known, "a chunk behind the index")
+        need(self.index_at is None or name not in known, "a record behind the index")
         need(name not in ("HEAD", "MODL"), "second HEAD or MODL")
         if name in self.copies:
             need(payload == self.copies[name], "a copy that differs")
@@ -262,7 +262,7 @@ class _Body:
         num, den = self.head["time_base"]
         length = entry["pts"][-1] + entry["last_duration"] - start
         need(length * num <= LIMITS["seconds"] * den, "a video longer than the limit", "limit")
-        need(len(self.gops) < LIMITS["index_entries"], "more chunks than the limit", "limit")
+        need(len(self.gops) < LIMITS["index_entries"], "more records than the limit", "limit")
         need(
             entry["first_frame"] == sum(other["frames"] for other in self.gops),
             "a first frame that is not the number of frames before",

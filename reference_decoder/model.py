@@ -27,7 +27,7 @@ class Model:
             raise Refused("model", "the model's file is not what section 6.4 says") from None
 
     def _fill(self, shifts: dict[str, int], tensors: dict[str, Any]) -> None:
-        self.cuts: list[int] = tensors["cuts"]
+        self.class_channels: list[int] = tensors["cuts"]
         ends = list(accumulate(tensors["tables.value_sizes"], initial=0))
         self.value = [Table(tensors["tables.value"][a:b]) for a, b in pairwise(ends)]
         self.classes = {

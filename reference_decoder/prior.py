@@ -13,8 +13,9 @@ PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
 class FrameDecoder:
     """Section 6.3: one frame's classes and values."""
 
-    def __init__(self, model: Model, name: str, context: list[Plane], cuts: list[int], limit: int) -> None:
-        self.model, self.w, self.context, self.cuts, self.limit = model, model.priors[name], context, cuts, limit
+    def __init__(self, model: Model, name: str, context: list[Plane], class_channels: list[int], limit: int) -> None:
+        self.model, self.w, self.context = model, model.priors[name], context
+        self.class_channels, self.limit = class_channels, limit
         grid = len(context[0]), len(context[0][0])
         self.channels = len(self.w["values_bias"]) // 2
         self.values = [blank(grid) for _ in range(self.channels)]
@@ -57,7 +58,7 @@ class FrameDecoder:
         return total
 
     def read_classes(self, coder: RangeDecoder, features: list[list[int]]) -> list[int]:
-        w, count = self.w, len(self.cuts)
+        w, count = self.w, len(self.class_channels)
         tables = []
         for f in features:
             o = [activation(dot(row, f) + bias) for row, bias in zip(w["classes"], w["classes_bias"], strict=True)]
@@ -74,7 +75,7 @@ class FrameDecoder:
         for f, line, kind in zip(features, linear, classes, strict=True):
             g = [max(0, value + extra) for value, extra in zip(f, w["class_embedding"][kind], strict=True)]
             v = [dot(row, g) + bias for row, bias in zip(w["values"], w["values_bias"], strict=True)]
-            for k in range(self.cuts[kind]):
+            for k in range(self.class_channels[kind]):
                 m = (activation(v[k] + line[k]) + 4) // 8
                 mean = (m + 4) // 8
                 scale = clamp((activation(v[self.channels + k]) + 8) // 16 + 17, 0, 39)
@@ -95,4 +96,4 @@ class FrameDecoder:
             need(abs(mean + residual) <= self.limit, "a symbol out of range")
             out.append(mean + residual)
         rest = iter(out)
-        return [[next(rest) if k < self.cuts[kind] else 0 for k in range(self.channels)] for kind in classes]
+        return [[next(rest) if k < self.class_channels[kind] else 0 for k in range(self.channels)] for kind in classes]

@@ -21,7 +21,7 @@ from neurcodec.container import (
     Substream,
     Writer,
 )
-from neurcodec.container.chunks import pack_chunk, pack_preamble
+from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.payloads import pack_end
 from neurcodec.extensions.caption import stream as caption
 
@@ -33,7 +33,7 @@ AUDIO = StreamInfo(StreamKind.AUDIO, "aac", Fraction(1, 48000), sample_rate=4800
 
 
 def gop(start: int, frames: int, size: int = 20) -> Gop:
-    """A chunk of `frames` evenly spaced frames that starts with frame number `start`."""
+    """A record of `frames` evenly spaced frames that starts with frame number `start`."""
     parts = {kind: bytes([65 + kind]) * size for kind in (Substream.MOTION, Substream.LATENTS_I, Substream.LATENTS_P)}
     return Gop(tuple((start + i) * 1001 for i in range(frames)), 1001, 20, 3, parts, b"digest%02d" % (start % 100))
 
@@ -66,7 +66,7 @@ def write(
 
 
 def small() -> bytes:
-    """A file with everything in it: three chunks, audio, metadata."""
+    """A file with everything in it: three records, audio, metadata."""
     items: list[Item] = [{"title": "small"}]
     for k in range(3):
         items += [gop(k * 5, 5), audio(k * 3, 3)]
@@ -74,7 +74,7 @@ def small() -> bytes:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Preamble and chunks of an undamaged file."""
+    """Preamble and records of an undamaged file."""
     parts, at = [data[:12]], 12
     while at < len(data):
         end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
@@ -83,14 +83,14 @@ def split(data: bytes) -> list[bytes]:
     return parts
 
 
-def build(*chunks: tuple[bytes, bytes], preamble: bytes | None = None) -> bytes:
-    """A file of raw chunks, each with a right CRC."""
-    return (pack_preamble() if preamble is None else preamble) + b"".join(pack_chunk(*chunk) for chunk in chunks)
+def build(*records: tuple[bytes, bytes], preamble: bytes | None = None) -> bytes:
+    """A file of raw records, each with a right CRC."""
+    return (pack_preamble() if preamble is None else preamble) + b"".join(pack_record(*record) for record in records)
 
 
-def end(frames: int, chunks: int) -> bytes:
+def end(frames: int, records: int) -> bytes:
     """A FEND payload whose chain is not right."""
-    return pack_end(frames, chunks, 0, 0)
+    return pack_end(frames, records, 0, 0)
 
 
 _ratio = st.builds(Fraction, st.integers(0, 2**31 - 1), st.integers(1, 2**31 - 1))
@@ -159,7 +159,7 @@ def packets(stream_count: int) -> st.SearchStrategy[tuple[Packet, ...]]:
 
 @st.composite
 def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
-    """A chunk with constant, even or free timestamps from `first_pts` on."""
+    """A record with constant, even or free timestamps from `first_pts` on."""
     frames = draw(st.integers(1, 255) | st.integers(1, 5))
     start = first_pts + draw(st.integers(0, 1000))
     step = draw(st.builds(Fraction, st.integers(1000, 5000), st.integers(1, 1000)))
@@ -168,7 +168,7 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
     jumps = draw(st.lists(st.integers(1, 2**20), min_size=frames - 1, max_size=frames - 1)) if frames < 9 else None
     pts = [start + sum(jumps[:i]) for i in range(frames)] if jumps and draw(st.booleans()) else even
     parts = draw(st.dictionaries(st.sampled_from(Substream), st.binary(min_size=1, max_size=30)))
-    for one, other in ((Substream.BASE, Substream.PACKETS), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)):
+    for one, other in ((Substream.BASE, Substream.CODED_BASE), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)):
         if one in parts:
             parts.pop(other, None)
     if Substream.CAPTION in parts:

@@ -136,7 +136,7 @@ def test_open_files_do_as_well_as_paths(clip: Path, coded: Path, tiny_model: Pat
     [
         {"quality": 64}, {"quality": 3, "target_size": 9}, {"target_lpips": 2}, {"preset": "turbo"},
         {"profile": "other"},
-        {"gop_seconds": 0}, {"gop_seconds": "soon"}, {"gop_seconds": float("nan")}, {"backbone_interval": 5},
+        {"gop_seconds": 0}, {"gop_seconds": "soon"}, {"gop_seconds": float("nan")}, {"mini_gop": 5},
         {"detail": -1}, {"threads": 0}, {"workers": -2}, {"quality": "high"}, {"target_kbps": -1}, {"target_size": 0},
     ],
 )  # fmt: skip

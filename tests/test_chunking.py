@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurcodec.analysis import chunking, interval
+from neurcodec.analysis import chunking, mini_gop
 from neurcodec.analysis.scenes import is_cut, thumbnail
 from neurcodec.media.types import Frame
 
@@ -110,12 +110,12 @@ def test_memory_is_bounded_by_the_chunk() -> None:
     assert given == 2000
 
 
-def test_backbone_interval_follows_the_motion() -> None:
+def test_mini_gop_follows_the_motion() -> None:
     rng = np.random.default_rng(9)
     still = pan(9, 24, 0)
     noise = [rng.integers(0, 256, (90, 160, 3), dtype=np.uint8) for _ in range(24)]
-    assert interval.choose(still) == 4
-    assert interval.choose(noise) == 1
-    assert interval.choose(noise) <= interval.choose(pan(10, 24, 3)) <= 4
-    assert interval.choose(still[:1]) == interval.choose(still[:2]) == 1
-    assert interval.choose([picture[:1, :1] for picture in still]) == 4
+    assert mini_gop.choose(still) == 4
+    assert mini_gop.choose(noise) == 1
+    assert mini_gop.choose(noise) <= mini_gop.choose(pan(10, 24, 3)) <= 4
+    assert mini_gop.choose(still[:1]) == mini_gop.choose(still[:2]) == 1
+    assert mini_gop.choose([picture[:1, :1] for picture in still]) == 4

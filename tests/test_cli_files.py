@@ -61,4 +61,4 @@ def test_text_from_a_file_cannot_command_the_terminal(ncodec: Run, tmp_path: Pat
         assert all(char.isprintable() or char == "\n" for char in shown)
     assert "a\ufffd]0;owned\ufffdb\ufffdc\ufffdd" in ncodec("info", path).stdout
     path.write_bytes(path.read_bytes().replace(b"MODL", b"\x1b[2J"))
-    assert "chunk \\x1b[2J is damaged" in ncodec("info", path).stderr
+    assert "record \\x1b[2J is damaged" in ncodec("info", path).stderr

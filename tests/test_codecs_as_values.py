@@ -14,12 +14,12 @@ import torch
 from conftest import Run, scene, write_clip
 
 import neurcodec
-from neurcodec.analysis import interval, laplacian
+from neurcodec.analysis import laplacian, mini_gop
 from neurcodec.container import Gop, Reader, Substream, Writer
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import packets
+from neurcodec.entropy import temporal_units
 from neurcodec.errors import DamageError
-from neurcodec.files.span import Span
+from neurcodec.files.frame_range import FrameRange
 from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.inspection import verify_file
@@ -67,10 +67,10 @@ def broken(coded: Path) -> Path:
 
 def spoilt(gop: Gop) -> Gop:
     """A chunk with its packets as substream 3, the second one noise."""
-    first, second, *rest = packets.decode(gop)
+    first, second, *rest = temporal_units.decode(gop)
     noise = first[:2] + np.random.default_rng(1).bytes(len(second))
     data = b"".join(pack_uvar(len(packet)) + packet for packet in (first, noise, *rest))
-    others = {kind: data for kind, data in gop.substreams.items() if kind is not Substream.PACKETS}
+    others = {kind: data for kind, data in gop.substreams.items() if kind is not Substream.CODED_BASE}
     return replace(gop, substreams={**others, Substream.BASE: data})
 
 
@@ -140,13 +140,13 @@ def test_the_layered_profile_looks_for_no_motion_and_makes_one_map(
     def never(*_: object) -> int:
         raise AssertionError("the layered profile has no use for it")
 
-    monkeypatch.setattr(interval, "choose", never)
+    monkeypatch.setattr(mini_gop, "choose", never)
     looked: list[int] = []
     detail = laplacian.detail
     monkeypatch.setattr("neurcodec.codec.layered.detail", lambda *a: looked.append(1) or detail(*a))
     decoded: list[int] = []
-    decode = packets.decode
-    monkeypatch.setattr(packets, "decode", lambda gop: decoded.append(1) or decode(gop))
+    decode = temporal_units.decode
+    monkeypatch.setattr(temporal_units, "decode", lambda gop: decoded.append(1) or decode(gop))
     encode_file(source, tmp_path / "a.nvc", replace(options, preset="fast"))
     assert len(looked) == 6  # of three chunks: all frames for the index, and one group for the gap
     decode_file(coded, tmp_path / "a.mkv", DecodeOptions(model=options.model))
@@ -174,5 +174,5 @@ def test_what_goes_wrong_in_a_worker_is_said_as_here(broken: Path, coded: Path, 
     assert report.frames == 10
     with pytest.raises(DamageError, match="the chunk of frames 5 to 9: the AV1 base layer"):
         decode_file(broken, tmp_path / "b.mkv", replace(options, salvage=False))
-    part = decode_file(coded, tmp_path / "c.mkv", replace(options, span=Span(Fraction(7), Fraction(12))))
+    part = decode_file(coded, tmp_path / "c.mkv", replace(options, frame_range=FrameRange(Fraction(7), Fraction(12))))
     assert part.frames == 5

@@ -84,23 +84,23 @@ def test_same_bytes_twice() -> None:
 def test_millisecond_timestamps_cost_a_few_bytes(rate: Fraction) -> None:
     header = replace(samples.HEADER, time_base=Fraction(1, 1000), frame_rate=rate)
     pts = [floor(i * 1000 / rate + Fraction(1, 2)) for i in range(37, 127)]
-    chunk = replace(samples.gop(0, 90), pts=tuple(pts), last_duration=33)
+    record = replace(samples.gop(0, 90), pts=tuple(pts), last_duration=33)
     constant = samples.write([samples.gop(0, 90)])
-    data = samples.write([chunk], header)
-    assert next(Reader(io.BytesIO(data)).gops()) == chunk
+    data = samples.write([record], header)
+    assert next(Reader(io.BytesIO(data)).gops()) == record
     assert len(data) - len(constant) <= 10
 
 
 def test_variable_timestamps_are_kept() -> None:
     steps = [1, 4, 1, 9000, 3, 2**35]
-    chunk = replace(samples.gop(0, 7), pts=tuple(accumulate(steps, initial=-5)), last_duration=0)
-    data = samples.write([chunk], replace(samples.HEADER, time_base=Fraction(1, 10**9), frame_rate=Fraction(0)))
-    assert next(Reader(io.BytesIO(data)).gops()) == chunk
+    record = replace(samples.gop(0, 7), pts=tuple(accumulate(steps, initial=-5)), last_duration=0)
+    data = samples.write([record], replace(samples.HEADER, time_base=Fraction(1, 10**9), frame_rate=Fraction(0)))
+    assert next(Reader(io.BytesIO(data)).gops()) == record
 
 
 def test_overhead_of_a_short_file() -> None:
     header = Header(640, 360, Fraction(1, 15360), Fraction(30), Fraction(1))
-    chunks = [
+    records = [
         Gop(
             tuple(512 * i for i in range(start, start + frames)),
             512,
@@ -111,7 +111,7 @@ def test_overhead_of_a_short_file() -> None:
         )
         for start, frames in ((0, 90), (90, 60))
     ]
-    data = samples.write(chunks, header, model=replace(samples.MODEL, name="default"))
+    data = samples.write(records, header, model=replace(samples.MODEL, name="default"))
     assert len(data) - 2 * 15000 <= 240
 
 
@@ -130,7 +130,7 @@ def test_packets_are_compact() -> None:
     assert len(with_audio) - len(without) - payload <= 2 * 100 + 20
 
 
-def test_many_pairs_go_into_several_chunks() -> None:
+def test_many_pairs_go_into_several_records() -> None:
     pairs = {f"key {number}": "x" for number in range(2500)}
     data = samples.write([samples.gop(0, 5), pairs])
     reader = Reader(io.BytesIO(data))
@@ -139,7 +139,7 @@ def test_many_pairs_go_into_several_chunks() -> None:
     assert sum(part[:4] == b"meta" for part in samples.split(data)) == 3
 
 
-def test_many_packets_go_into_several_chunks() -> None:
+def test_many_packets_go_into_several_records() -> None:
     packets = tuple(Packet(0, b"x", i, i, 1) for i in range(70000))
     big = tuple(Packet(0, bytes(5 << 20), i, i, 1) for i in range(70000, 70003))
     data = samples.write([samples.gop(0, 5), packets + big], streams=[samples.AUDIO])
@@ -148,8 +148,8 @@ def test_many_packets_go_into_several_chunks() -> None:
 
 
 def test_empty_substreams_and_packets_are_left_out() -> None:
-    chunk = replace(samples.gop(0, 2), substreams={Substream.MOTION: b"", Substream.LATENTS_I: b"i"})
-    data = samples.write([chunk, (Packet(0, b"", 0, 0),)], streams=[samples.AUDIO])
+    record = replace(samples.gop(0, 2), substreams={Substream.MOTION: b"", Substream.LATENTS_I: b"i"})
+    data = samples.write([record, (Packet(0, b"", 0, 0),)], streams=[samples.AUDIO])
     _, items = read(data)
     assert [item.substreams for item in items if isinstance(item, Gop)] == [{Substream.LATENTS_I: b"i"}]
     assert len(items) == 1
@@ -278,8 +278,8 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
         replace(good, pts=(0, 2, 2)),
         replace(good, pts=tuple(range(256))),
         replace(good, quality=64),
-        replace(good, backbone_interval=0),
-        replace(good, backbone_interval=5),
+        replace(good, mini_gop=0),
+        replace(good, mini_gop=5),
         replace(good, latents_digest=b"short"),
         replace(good, last_duration=-1),
         replace(good, pts=(0, 30000 * 43201), last_duration=1),

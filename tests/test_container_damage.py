@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurcodec.container import Gap, Gop, Packet, Reader
-from neurcodec.container.chunks import pack_chunk
+from neurcodec.container.framing import pack_record
 from neurcodec.container.schema import pack_uvar
 from neurcodec.errors import DamageError, FormatError, LimitError
 
@@ -40,7 +40,7 @@ def strict(data: bytes) -> list[Gop | Packet]:
 
 
 @pytest.mark.parametrize("bit", [0, 5, 7])
-def test_every_flipped_byte_is_noticed_and_costs_one_chunk_at_most(bit: int) -> None:
+def test_every_flipped_byte_is_noticed_and_costs_one_record_at_most(bit: int) -> None:
     for place in range(len(SMALL)):
         data = bytearray(SMALL)
         data[place] ^= 1 << bit
@@ -79,7 +79,7 @@ def test_every_length() -> None:
         assert reader.losses
 
 
-def test_k_flips_cost_at_most_k_chunks_of_a_long_file() -> None:
+def test_k_flips_cost_at_most_k_records_of_a_long_file() -> None:
     chance = random.Random(5)
     whole = list(Reader(io.BytesIO(LONG)))
     for _ in range(60):
@@ -123,9 +123,9 @@ def test_losses_and_gaps_say_what_is_missing() -> None:
     assert next(reader.gops()).first_frame == 25
 
 
-def index_chunk(*rows: tuple[int, int, int]) -> bytes:
+def index_record(*rows: tuple[int, int, int]) -> bytes:
     body = b"".join(pack_uvar(distance) + bytes([frames]) + pack_uvar(2 * step) for distance, frames, step in rows)
-    return pack_chunk(b"indx", bytes([len(rows)]) + body)
+    return pack_record(b"indx", bytes([len(rows)]) + body)
 
 
 def test_seeking_does_without_a_right_index() -> None:
@@ -136,28 +136,28 @@ def test_seeking_does_without_a_right_index() -> None:
     wrong = {
         "no index": [],
         "index elsewhere": [b"", 7],
-        "too few frames": [index_chunk(*right[:2])],
-        "no GOPC there": [index_chunk((first - 3, 5, 0), *right[1:])],
-        "other chunk": [index_chunk(right[0], (size, 6, 5005), (third, 4, 5005))],
-        "beyond the file": [index_chunk(right[0], (2**50, 5, 5005), right[2])],
-        "another type": [index_chunk((12, 5, 0), *right[1:])],
+        "too few frames": [index_record(*right[:2])],
+        "no GOPC there": [index_record((first - 3, 5, 0), *right[1:])],
+        "other record": [index_record(right[0], (size, 6, 5005), (third, 4, 5005))],
+        "beyond the file": [index_record(right[0], (2**50, 5, 5005), right[2])],
+        "another type": [index_record((12, 5, 0), *right[1:])],
     }
-    assert index_chunk(*right) == parts[-2]
-    for name, (chunk, distance) in {
+    assert index_record(*right) == parts[-2]
+    for name, (record, distance) in {
         name: (*value, *[b"", None][len(value) :]) for name, value in wrong.items()
     }.items():
-        step = len(chunk) if distance is None else distance
-        data = b"".join(parts[:-2]) + chunk + pack_chunk(b"FEND", tail + step.to_bytes(4, "little") + bytes(4))
+        step = len(record) if distance is None else distance
+        data = b"".join(parts[:-2]) + record + pack_record(b"FEND", tail + step.to_bytes(4, "little") + bytes(4))
         for frame, expected in ((0, 0), (7, 5), (12, 10)):
             reader = Reader(io.BytesIO(data))
             assert reader.seek_frame(frame).first_frame == expected, name
             assert next(reader.gops()).pts[0] == expected * 1001, name
-    nothing = Reader(io.BytesIO(b"".join([*parts[:3], pack_chunk(b"FEND", tail + bytes(8))])))
+    nothing = Reader(io.BytesIO(b"".join([*parts[:3], pack_record(b"FEND", tail + bytes(8))])))
     with pytest.raises(DamageError, match="no whole chunk"):
         nothing.seek_frame(0)
 
 
-def test_a_chunk_inside_a_payload_is_no_chunk() -> None:
+def test_a_record_inside_a_payload_is_no_record() -> None:
     inner = samples.write([replace(samples.gop(0, 5), quality=63)])
     stream = replace(samples.AUDIO, extradata=inner)
     data = bytearray(samples.write([samples.gop(0, 5), samples.gop(5, 5)], streams=[stream]))
@@ -167,7 +167,7 @@ def test_a_chunk_inside_a_payload_is_no_chunk() -> None:
     assert len(reader.losses) == 1 and not reader.gaps
 
 
-def test_the_search_for_chunks_is_bounded() -> None:
+def test_the_search_for_records_is_bounded() -> None:
     fake = b"GOPC\0" + (30 << 20).to_bytes(4, "little")
     data = samples.build(*[(part[:4], part[9:-4]) for part in samples.split(SMALL)[1:3]])
     data += b"\xff" * 20 + fake * 100000 + bytes(31 << 20)
@@ -177,13 +177,13 @@ def test_the_search_for_chunks_is_bounded() -> None:
     assert time.process_time() - start < 5
 
 
-chunk_lists = st.lists(
+record_lists = st.lists(
     st.tuples(st.sampled_from(["keep", "drop", "twice", "swap", "flip", "cut", "noise"]), st.integers(0, 2**16)),
     max_size=5,
 )
 
 
-@given(chunk_lists, st.booleans())
+@given(record_lists, st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_shuffled_files_give_documented_errors_only(changes: list[tuple[str, int]], pipe: bool) -> None:
     parts = samples.split(SMALL)
@@ -246,11 +246,11 @@ def hostile() -> list[bytes]:
     ]
     many = b"\xff\xff\xff\x7f"
     files += [
-        start + pack_chunk(b"indx", many + b"\x01\x01\x00" * 9),
-        start + pack_chunk(b"meta", b"\xff\x07" + b"\x01a\x00" * 9),
-        start + pack_chunk(b"GOPC", b"\0\xff\x14\x03\0\x02" + b"\x01" * 20),
-        start + pack_chunk(b"GOPC", b"\0\xff\x14\x03\0\0\x01" + bytes(9) + b"\x01\0" + huge),
-        start + pack_chunk(b"strm", b"\0\0\x01a\x01\x01" + bytes(30) + many),
+        start + pack_record(b"indx", many + b"\x01\x01\x00" * 9),
+        start + pack_record(b"meta", b"\xff\x07" + b"\x01a\x00" * 9),
+        start + pack_record(b"GOPC", b"\0\xff\x14\x03\0\x02" + b"\x01" * 20),
+        start + pack_record(b"GOPC", b"\0\xff\x14\x03\0\0\x01" + bytes(9) + b"\x01\0" + huge),
+        start + pack_record(b"strm", b"\0\0\x01a\x01\x01" + bytes(30) + many),
         samples.build((b"HEAD", b"\0" + b"\x80\x80\x01" * 2 + bytes(20))),
     ]
     return files

@@ -10,9 +10,9 @@ import container_samples as samples
 import pytest
 
 from neurcodec.container import Limits, Reader, StreamInfo, StreamKind, payloads, tables
-from neurcodec.container.chunks import pack_chunk, pack_preamble
-from neurcodec.container.records import HASH_BYTES
+from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.schema import encode, pack_uvar
+from neurcodec.container.values import HASH_BYTES
 from neurcodec.errors import DamageError, FormatError, LimitError, NcodecError
 
 HEAD = (b"HEAD", payloads.pack_header(samples.HEADER))
@@ -23,7 +23,7 @@ NEXT = (b"GOPC", payloads.pack_gop(samples.gop(5, 5), 5, None))
 PCKT = (b"pckt", payloads.pack_packets(0, samples.audio(0, 3)))
 META = (b"meta", payloads.pack_metadata({"a": "b"}))
 GOP_VALUES = {
-    "first_frame": 0, "frames": 2, "quality": 20, "backbone_interval": 3, "first_pts": 0, "timing": 0, "spacing": 10,
+    "first_frame": 0, "frames": 2, "quality": 20, "mini_gop": 3, "first_pts": 0, "timing": 0, "spacing": 10,
     "latents_digest": bytes(8), "base_scale": 0, "substream_count": 1, "substreams": [{"id": 0, "size": 3}],
     "data": b"abc",
 }  # fmt: skip
@@ -58,13 +58,13 @@ def packet(raw: bytes, count: int = 1) -> tuple[bytes, bytes]:
     return b"pckt", b"\0" + pack_uvar(count) + raw
 
 
-def finish(*chunks: tuple[bytes, bytes], frames: int = 5, gops: int = 1, distance: int = 0, chain: int = 0) -> bytes:
-    """A file of HEAD, MODL, strm and these chunks, with an end chunk whose chain is right (but for `chain`)."""
-    data = samples.build(HEAD, MODL, STRM, *chunks)
+def finish(*records: tuple[bytes, bytes], frames: int = 5, gops: int = 1, distance: int = 0, chain: int = 0) -> bytes:
+    """A file of HEAD, MODL, strm and these records, with an end record whose chain is right (but for `chain`)."""
+    data = samples.build(HEAD, MODL, STRM, *records)
     value = crc32(data[:12])
     for part in samples.split(data)[1:]:
         value = crc32(part[-4:], value)
-    return data + pack_chunk(b"FEND", payloads.pack_end(frames, gops, distance, value ^ chain))
+    return data + pack_record(b"FEND", payloads.pack_end(frames, gops, distance, value ^ chain))
 
 
 def reading(data: bytes, limits: Limits | None = None) -> None:
@@ -79,13 +79,13 @@ def preamble(**at: int) -> bytes:
     return bytes(data)
 
 
-def flagged(chunk: tuple[bytes, bytes], flags: int) -> bytes:
-    body = chunk[0] + bytes([flags]) + len(chunk[1]).to_bytes(4, "little") + chunk[1]
+def flagged(record: tuple[bytes, bytes], flags: int) -> bytes:
+    body = record[0] + bytes([flags]) + len(record[1]).to_bytes(4, "little") + record[1]
     return body + crc32(body).to_bytes(4, "little")
 
 
-def opened(*chunks: tuple[bytes, bytes]) -> Callable[[], bytes]:
-    return lambda: samples.build(*chunks)
+def opened(*records: tuple[bytes, bytes]) -> Callable[[], bytes]:
+    return lambda: samples.build(*records)
 
 
 FORMAT = {
@@ -96,10 +96,10 @@ FORMAT = {
     "major": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_8=2)),
     "min_reader_minor": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_9=255, _10=255)),
     "file flags": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_11=1)),
-    "unknown critical chunk": lambda: finish((b"NEWC", b"new"), GOPC),
+    "unknown critical record": lambda: finish((b"NEWC", b"new"), GOPC),
     "mixed case type": lambda: finish((b"tEXt", b"new"), GOPC),
     "type without letters": lambda: finish((b"ab1c", b"new"), GOPC),
-    "chunk flags": lambda: samples.build(HEAD, MODL) + flagged(GOPC, 1),
+    "record flags": lambda: samples.build(HEAD, MODL) + flagged(GOPC, 1),
     "profile": opened(head(profile=2), MODL),
     "substream id": lambda: finish(gop(substreams=[{"id": 11, "size": 3}])),
     "substream count": lambda: finish(gop(substream_count=12, substreams=[{"id": 0, "size": 1}] * 12)),
@@ -113,7 +113,7 @@ DAMAGE = {
     "cut signature": lambda: pack_preamble()[:3],
     "nothing after the preamble": pack_preamble,
     "no HEAD": opened(MODL, GOPC),
-    "chunk before HEAD": opened(META, HEAD, MODL, GOPC),
+    "record before HEAD": opened(META, HEAD, MODL, GOPC),
     "no MODL": opened(HEAD, GOPC),
     "copy in place of HEAD": opened((b"head", HEAD[1]), MODL, GOPC),
     "second HEAD": lambda: finish(HEAD, GOPC),
@@ -121,7 +121,7 @@ DAMAGE = {
     "copy that differs": lambda: finish(GOPC, (b"modl", MODL[1][:-1] + b"x")),
     "CRC": lambda: finish(GOPC).replace(b"AAAA", b"AAAB"),
     "length past the end": lambda: samples.build(HEAD, MODL) + b"GOPC\0\xff\0\0\0" + bytes(40),
-    "cut chunk header": lambda: samples.build(HEAD, MODL) + b"GOPC\0",
+    "cut record header": lambda: samples.build(HEAD, MODL) + b"GOPC\0",
     "no FEND": lambda: samples.build(HEAD, MODL, GOPC),
     "second FEND": lambda: finish(GOPC) + samples.build((b"FEND", samples.end(5, 1)), preamble=b""),
     "bytes after FEND": lambda: finish(GOPC) + b"\0",
@@ -145,8 +145,8 @@ DAMAGE = {
     "integer of ten bytes": opened((b"HEAD", b"\0" + b"\x80" * 9 + b"\x01" + HEAD[1][2:]), MODL),
     "no frames": lambda: finish(gop(frames=0)),
     "quality": lambda: finish(gop(quality=64)),
-    "backbone interval 0": lambda: finish(gop(backbone_interval=0)),
-    "backbone interval 5": lambda: finish(gop(backbone_interval=5)),
+    "mini-GOP 0": lambda: finish(gop(mini_gop=0)),
+    "mini-GOP 5": lambda: finish(gop(mini_gop=5)),
     "frame spacing 0": lambda: finish(gop(spacing=0)),
     "step below one": lambda: finish(gop(timing=1, step_num=2, step_den=3, phase=0, last_duration=1)),
     "phase above the step": lambda: finish(gop(timing=1, step_num=3, step_den=2, phase=2, last_duration=1)),
@@ -159,11 +159,11 @@ DAMAGE = {
     "substream ids not rising": lambda: finish(
         gop(substream_count=2, substreams=[{"id": 1, "size": 1}, {"id": 1, "size": 2}])
     ),
-    "base layer in the native profile": lambda: finish(gop(base_scale=2, base_rate_divisor=1, base_quantiser=30)),
-    "base scale": lambda: finish(gop(base_scale=17, base_rate_divisor=1, base_quantiser=30)),
+    "base layer in the native profile": lambda: finish(gop(base_scale=2, base_mini_gop=1, base_quantiser=30)),
+    "base scale": lambda: finish(gop(base_scale=17, base_mini_gop=1, base_quantiser=30)),
     "first frame not 0": lambda: finish(NEXT),
-    "chunk twice": lambda: finish(GOPC, GOPC, frames=10, gops=2),
-    "pts not rising over chunks": lambda: finish(GOPC, gop(first_frame=5, first_pts=4004), frames=7, gops=2),
+    "record twice": lambda: finish(GOPC, GOPC, frames=10, gops=2),
+    "pts not rising over records": lambda: finish(GOPC, gop(first_frame=5, first_pts=4004), frames=7, gops=2),
     "key twice": lambda: finish((b"meta", b"\x02\x01a\x01b\x01a\x01c"), GOPC),
     "no pairs": lambda: finish((b"meta", b"\0"), GOPC),
     "trailing bytes in meta": lambda: finish((b"meta", META[1] + b"\0"), GOPC),
@@ -182,12 +182,12 @@ DAMAGE = {
         packet((b"\x89" + pack_uvar(2**63 - 4) + pack_uvar(2**62 - 1) + b"\x01x") * 2, 2), GOPC
     ),
     "frames in FEND": lambda: finish(GOPC, frames=6),
-    "chunks in FEND": lambda: finish(GOPC, gops=2),
+    "records in FEND": lambda: finish(GOPC, gops=2),
     "index in FEND where there is none": lambda: finish(GOPC, distance=18),
     "chain in FEND": lambda: finish(GOPC, chain=1),
     "index that does not fit": lambda: finish(GOPC, (b"indx", b"\x01\x0d\x05\x00"), distance=17),
     "index not where FEND says": lambda: index_at(17),
-    "chunk after the index": lambda: index_at(18, META),
+    "record after the index": lambda: index_at(18, META),
     "second index": lambda: index_at(18, (b"indx", INDX)),
     "no frames in FEND": lambda: samples.build(HEAD, MODL, (b"FEND", bytes(16))),
 }
@@ -238,7 +238,7 @@ def test_the_raw_files_are_right_otherwise() -> None:
     value = crc32(later[:12])
     for part in minor[1:-1]:
         value = crc32(part[-4:], value)
-    later += pack_chunk(b"FEND", payloads.pack_end(5, 1, 0, value))
+    later += pack_record(b"FEND", payloads.pack_end(5, 1, 0, value))
     reader = Reader(io.BytesIO(later))
     assert reader.version == (1, 7) and len(list(reader)) == 1
 
@@ -247,7 +247,7 @@ LIMITED = {
     "side": (Limits(side=63), lambda: finish(GOPC)),
     "pixels": (Limits(pixels=64 * 48 - 1), lambda: finish(GOPC)),
     "chunk_pixels": (Limits(chunk_pixels=64 * 48 * 5 - 1), lambda: finish(GOPC)),
-    "chunk_bytes": (Limits(chunk_bytes=60), lambda: finish(GOPC)),
+    "record_bytes": (Limits(record_bytes=60), lambda: finish(GOPC)),
     "chunk_frames": (Limits(chunk_frames=4), lambda: finish(GOPC)),
     "seconds": (Limits(seconds=1), lambda: finish(gop(spacing=30000), frames=2)),
     "streams": (Limits(streams=0), lambda: finish(GOPC)),
@@ -257,7 +257,7 @@ LIMITED = {
     "index_entries": (Limits(index_entries=1), lambda: finish(GOPC, NEXT, frames=10, gops=2)),
     "index_entries of the index": (Limits(index_entries=1), lambda: finish(GOPC, (b"indx", b"\x02" + INDX[1:] * 2))),
     "default side": (None, opened(head(width=16385), MODL)),
-    "default chunk_bytes": (None, lambda: samples.build(HEAD, MODL) + b"GOPC\0" + (2**26 + 1).to_bytes(4, "little")),
+    "default record_bytes": (None, lambda: samples.build(HEAD, MODL) + b"GOPC\0" + (2**26 + 1).to_bytes(4, "little")),
 }
 
 
@@ -265,7 +265,7 @@ LIMITED = {
 def test_limits(name: str) -> None:
     limits, make = LIMITED[name]
     file = io.BytesIO(make())
-    if name == "default chunk_bytes":
+    if name == "default record_bytes":
         file.seekable = lambda: False  # type: ignore[method-assign] - a file that can seek errs on its end first
     with pytest.raises(LimitError, match="at byte"):
         for _ in Reader(file, limits):

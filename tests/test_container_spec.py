@@ -66,7 +66,7 @@ def test_no_other_field_tables() -> None:
     assert sorted(re.findall(r"<!-- table: ([^>]+) -->", SPEC)) == sorted(tables.TABLES)
 
 
-def test_limits_and_chunk_types() -> None:
+def test_limits_and_record_types() -> None:
     limits = {name: int(value) for name, value in re.findall(r"^\| (\w+) \| (\d+) \| .* \|$", SPEC, re.MULTILINE)}
     assert limits == {field.name: field.default for field in fields(Limits)}
     types = re.findall(r"^\| ([A-Z]{4}|[a-z]{4}) \| (?:one|any|up|at)", SPEC, re.MULTILINE)
@@ -105,8 +105,8 @@ def plain(data: bytes, *, limits: Limits | None = None) -> dict[str, Any]:
              s.disposition, s.extradata, s.metadata) for s in streams.values()
         ],
         "gops": [
-            (g.first_frame, list(g.pts), g.last_duration, g.quality, g.backbone_interval, g.latents_digest,
-             g.substreams, g.base and (g.base.scale, g.base.rate_divisor, g.base.quantiser),
+            (g.first_frame, list(g.pts), g.last_duration, g.quality, g.mini_gop, g.latents_digest,
+             g.substreams, g.base and (g.base.scale, g.base.mini_gop, g.base.quantiser),
              "".join(kind.name for kind in g.frame_types)) for g in items if isinstance(g, Gop)
         ],
         "packets": [
@@ -129,7 +129,7 @@ def plain_by_spec(data: bytes) -> dict[str, Any]:
             tuple(value for key, value in s.items() if key not in ("stream", "time_base")) for s in content["streams"]
         ],
         "gops": [
-            (g["first_frame"], g["pts"], g["last_duration"], g["quality"], g["backbone_interval"],
+            (g["first_frame"], g["pts"], g["last_duration"], g["quality"], g["mini_gop"],
              g["latents_digest"], g["substreams"], g["base"], g["types"]) for g in content["gops"]
         ],
         "packets": [
@@ -180,9 +180,9 @@ def test_both_readers_refuse_the_same(path: Path, seed: int, changes: int) -> No
     """Payloads are changed and the CRCs made right again, so that the rules are what refuses them."""
     chance = random.Random(seed)
     parts = samples.split(path.read_bytes())
-    preamble, chunks = parts[0], [(part[:4], bytearray(part[9:-4])) for part in parts[1:]]
+    preamble, records = parts[0], [(part[:4], bytearray(part[9:-4])) for part in parts[1:]]
     for _ in range(changes):
-        _, payload = chance.choice(chunks)
+        _, payload = chance.choice(records)
         place = chance.randrange(len(payload))
         action = chance.randrange(4)
         if action == 0 and len(payload) > 1:
@@ -193,7 +193,7 @@ def test_both_readers_refuse_the_same(path: Path, seed: int, changes: int) -> No
             payload[place] ^= 1 << chance.randrange(8)
         else:
             payload[place] = max(0, payload[place] + chance.choice([-1, 1])) & 255
-    data = samples.build(*[(kind, bytes(payload)) for kind, payload in chunks], preamble=preamble)
+    data = samples.build(*[(kind, bytes(payload)) for kind, payload in records], preamble=preamble)
     data = data if chance.random() < 0.3 else resealed(data)
     outcomes = []
     for reading in (plain, plain_by_spec):
@@ -206,7 +206,7 @@ def test_both_readers_refuse_the_same(path: Path, seed: int, changes: int) -> No
 
 
 def resealed(data: bytes) -> bytes:
-    """The file with the chain that its chunks give."""
+    """The file with the chain that its records give."""
     parts = samples.split(data)
     chain = parts[0] + b"".join(part[-4:] for part in parts[1:-1])
     payload = parts[-1][9:-4]

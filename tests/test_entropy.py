@@ -1,4 +1,4 @@
-"""The bit plane: range coder, integer priors, exactness, sizes."""
+"""the latents: range coder, integer priors, exactness, sizes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurcodec.container import FrameType, Substream, frame_types
-from neurcodec.entropy import bitplane
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy import latent_coder
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.motion import HALF, Binary
 from neurcodec.entropy.prior import PriorState
@@ -37,7 +37,7 @@ def random_chunk(
     """Any integers a chunk may hold, from a Laplace-like source with a few large values."""
     random = np.random.default_rng(seed)
     result = []
-    channels = model.cuts[-1]
+    channels = model.class_channels[-1]
     for kind in frame_types(frames, interval):
         motion = classes = y = None
         quality = 0
@@ -47,9 +47,10 @@ def random_chunk(
             motion = np.concatenate([mode, vectors]).astype(np.int16)
         if kind is not FrameType.S:
             quality = int(random.integers(64))
-            classes = random.integers(0, len(model.cuts), grid).astype(np.uint8)
+            classes = random.integers(0, len(model.class_channels), grid).astype(np.uint8)
             y = np.rint(random.laplace(0, 2, (channels, *grid)) * random.choice([1, 1, 500], (channels, *grid)))
-            y = np.where(np.arange(channels)[:, None, None] < np.array(model.cuts)[classes], y, 0).astype(np.int16)
+            coded = np.arange(channels)[:, None, None] < np.array(model.class_channels)[classes]
+            y = np.where(coded, y, 0).astype(np.int16)
         result.append(FrameLatents(kind, motion, classes, y, quality))
     return result
 
@@ -61,9 +62,9 @@ def test_any_chunk_round_trips(model: EntropyModel, data: st.DataObject) -> None
     grid = (data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5)))
     quality = data.draw(st.integers(0, 63))
     chunk = random_chunk(model, frames, interval, grid, data.draw(st.integers(0, 2**32)))
-    streams = bitplane.encode(model, chunk, quality)
-    decoded = bitplane.decode(model, streams, frames, interval, grid, quality)
-    assert bitplane.digest(decoded) == bitplane.digest(chunk)
+    streams = latent_coder.encode(model, chunk, quality)
+    decoded = latent_coder.decode(model, streams, frames, interval, grid, quality)
+    assert latent_coder.digest(decoded) == latent_coder.digest(chunk)
     assert [frame.quality for frame in decoded] == [frame.quality for frame in chunk]
 
 
@@ -85,10 +86,10 @@ def test_range_coder_inverts_itself(pairs: list[tuple[int, int]]) -> None:
 
 def test_bytes_left_over_are_damage(model: EntropyModel) -> None:
     chunk = random_chunk(model, 3, 2, (3, 4), 1)
-    streams = bitplane.encode(model, chunk, 20)
+    streams = latent_coder.encode(model, chunk, 20)
     streams[Substream.LATENTS_I] += b"\x55" * 64
     with pytest.raises(DamageError):
-        bitplane.decode(model, streams, 3, 2, (3, 4), 20)
+        latent_coder.decode(model, streams, 3, 2, (3, 4), 20)
 
 
 def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
@@ -104,14 +105,14 @@ def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
             information -= np.log2(one if bit else 1 - one)
             return super().code(context, bit)
 
-    class Measuring(bitplane.SymbolCoder):
+    class Measuring(latent_coder.SymbolCoder):
         def __init__(self, model, coder):  # type: ignore[no-untyped-def]
             super().__init__(model, coder)
             self.motion_coder.binary = Adaptive(coder)
 
         def quality(self, value):  # type: ignore[no-untyped-def]
             nonlocal information
-            information += bitplane.QUALITY_BITS
+            information += latent_coder.QUALITY_BITS
             return super().quality(value)
 
         def residuals(self, indexes, mean, wanted):  # type: ignore[no-untyped-def]
@@ -131,10 +132,10 @@ def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
                 information -= np.log2(model.tables.classes[count][index][symbol] / TOTAL)
             return super().classes(state, count, wanted)
 
-    encoders = {stream: Encoder() for stream in bitplane.STREAMS}
+    encoders = {stream: Encoder() for stream in latent_coder.STREAMS}
     coders = {stream: Measuring(model, encoder) for stream, encoder in encoders.items()}
-    coder = bitplane.ChunkCoder(model, coders, (12, 20), 30)
-    bitplane.code_chunk(coder, [frame.type for frame in chunk], chunk)
+    coder = latent_coder.ChunkCoder(model, coders, (12, 20), 30)
+    latent_coder.code_chunk(coder, [frame.type for frame in chunk], chunk)
     size = sum(len(encoder.finish()) for encoder in encoders.values())
     assert abs(size * 8 - information) < 0.01 * information
 
@@ -146,7 +147,7 @@ def test_integer_prior_is_what_was_trained(model: EntropyModel) -> None:
     from neurcodec.training.export import latent_priors
 
     torch.manual_seed(11)
-    net = latent_priors(model.cuts[-1], 8, model.cuts)["latents_i"]
+    net = latent_priors(model.class_channels[-1], 8, model.class_channels)["latents_i"]
     with torch.no_grad():
         for parameter in net.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
@@ -160,10 +161,10 @@ def test_integer_prior_is_what_was_trained(model: EntropyModel) -> None:
         rows, columns = state.start_pass(number)
         classes = chunk.classes[rows, columns].astype(np.int64)
         for index, symbol in zip(state.class_tables(), classes, strict=True):
-            bits -= np.log2(model.tables.classes[len(model.cuts)][index][symbol] / TOTAL)
+            bits -= np.log2(model.tables.classes[len(model.class_channels)][index][symbol] / TOTAL)
         mean, tables = state.value_tables(classes)
         values = chunk.y[:, rows, columns].T.astype(np.int64)
-        coded = np.arange(model.cuts[-1]) < np.array(model.cuts)[classes][:, None]
+        coded = np.arange(model.class_channels[-1]) < np.array(model.class_channels)[classes][:, None]
         for index, residual in zip(tables[coded], (values - mean)[coded], strict=True):
             table = model.tables.value[index]
             reach = len(table) // 2 - 1
@@ -180,13 +181,13 @@ import sys, numpy as np
 from pathlib import Path
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.motion import HALF, Binary
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import latent_coder
 from test_entropy import random_chunk
 model = EntropyModel.load(Path(sys.argv[1]))
 chunk = random_chunk(model, 5, 2, (9, 11), 2)
-streams = bitplane.encode(model, chunk, 33)
-decoded = bitplane.decode(model, streams, 5, 2, (9, 11), 33)
-assert bitplane.digest(decoded) == bitplane.digest(chunk)
+streams = latent_coder.encode(model, chunk, 33)
+decoded = latent_coder.decode(model, streams, 5, 2, (9, 11), 33)
+assert latent_coder.digest(decoded) == latent_coder.digest(chunk)
 print(b"".join(streams.values()).hex())
 """
 

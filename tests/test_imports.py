@@ -1,4 +1,4 @@
-"""The rule of docs/architecture.md: imports go one way, and the bit plane needs neither torch nor, for bytes, numpy."""
+"""The rule of docs/architecture.md: imports go one way, and the latents needs neither torch nor, for bytes, numpy."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_imports_go_one_way(path: Path) -> None:
     [
         ("neurcodec.cli", {"torch", "numpy", "av", "cv2", "diffusers", "tqdm"}),
         ("neurcodec.container", {"torch", "numpy", "av", "cv2", "diffusers", "tqdm"}),
-        ("neurcodec.entropy.bitplane", {"torch", "av", "cv2", "diffusers"}),
+        ("neurcodec.entropy.latent_coder", {"torch", "av", "cv2", "diffusers"}),
         ("neurcodec.extensions.options", {"torch", "numpy", "av", "cv2", "diffusers"}),
         ("neurcodec.codec.symbols", {"torch", "av", "cv2", "diffusers"}),
         ("neurcodec.jobs.encode", {"torch", "diffusers", "torchmetrics"}),

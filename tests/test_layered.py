@@ -18,7 +18,7 @@ from neurcodec.codec.layered import LayeredCodec
 from neurcodec.codec.strength import best_share, fitting_strength
 from neurcodec.container import Gop, Profile, Substream
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import packets, texture
+from neurcodec.entropy import temporal_units, texture
 from neurcodec.files import models
 from neurcodec.generator.restore import GROUP
 from neurcodec.jobs.inspection import verify_file
@@ -92,13 +92,13 @@ def test_the_levels_told_are_those_of_the_source(layered: Encode, moving: Path, 
 
 def plain_packets(gop: Gop) -> Gop:
     """The chunk as files of format 1.2 and older have it."""
-    raw = b"".join(pack_uvar(len(packet)) + packet for packet in packets.decode(gop))
-    streams = {k: data for k, data in gop.substreams.items() if k is not Substream.PACKETS}
+    raw = b"".join(pack_uvar(len(packet)) + packet for packet in temporal_units.decode(gop))
+    streams = {k: data for k, data in gop.substreams.items() if k is not Substream.CODED_BASE}
     return replace(gop, substreams=dict(sorted({**streams, Substream.BASE: raw}.items())))
 
 
 def test_packets_as_they_are_decode_to_the_same(layered: Encode, tiny_model: Path) -> None:
-    whole = layered(DETAIL, backbone_interval=3, gop_seconds=Fraction(4, 25))
+    whole = layered(DETAIL, mini_gop=3, gop_seconds=Fraction(4, 25))
     path = forged(whole, plain_packets)
     assert path.stat().st_size > whole.stat().st_size
     assert verify_file(path, model=str(tiny_model)).frames == 11

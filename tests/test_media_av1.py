@@ -24,7 +24,7 @@ def clip(count: int, width: int = 96, height: int = 80) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def packets() -> list[bytes]:
+def units() -> list[bytes]:
     """A coded clip of 20 frames of 96x80."""
     return encode_gop(clip(20), crf=40, preset=10)
 
@@ -32,18 +32,18 @@ def packets() -> list[bytes]:
 @pytest.mark.parametrize(("count", "width", "height"), [(1, 64, 64), (2, 96, 80), (33, 97, 71), (70, 64, 66)])
 def test_round_trip(count: int, width: int, height: int) -> None:
     frames = clip(count, width, height)
-    packets = encode_gop(frames, crf=15, preset=10)
-    out = decode_gop(packets, count, width, height)
+    units = encode_gop(frames, crf=15, preset=10)
+    out = decode_gop(units, count, width, height)
     assert out.shape == frames.shape
     for one, two in zip(frames, out, strict=True):  # in display order, and right
         assert np.abs(one.astype(int) - two).mean() < 6
-    assert np.array_equal(out, decode_gop(packets, count, width, height))
+    assert np.array_equal(out, decode_gop(units, count, width, height))
 
 
-def test_quality_counts_and_threads_do_not(packets: list[bytes]) -> None:
+def test_quality_counts_and_threads_do_not(units: list[bytes]) -> None:
     rough = encode_gop(clip(20), crf=60, preset=10)
-    assert sum(map(len, rough)) < sum(map(len, packets))
-    assert encode_gop(clip(20), crf=40, preset=10, threads=1) == packets
+    assert sum(map(len, rough)) < sum(map(len, units))
+    assert encode_gop(clip(20), crf=40, preset=10, threads=1) == units
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SVT-AV1 changes priorities on Linux only")
@@ -56,53 +56,53 @@ def test_the_encoder_does_not_make_the_process_a_real_time_one(tmp_path: Path) -
     assert policies == {os.SCHED_OTHER}
 
 
-def test_one_key_frame_and_no_delimiters(packets: list[bytes]) -> None:
-    assert not any(packet.startswith(b"\x12\x00") for packet in packets)
-    assert [number for number, packet in enumerate(packets) if packet[0] >> 3 == 1] == [0]  # sequence header
-    decode_gop(packets, 20, 96, 80)
+def test_one_key_frame_and_no_delimiters(units: list[bytes]) -> None:
+    assert not any(unit.startswith(b"\x12\x00") for unit in units)
+    assert [number for number, unit in enumerate(units) if unit[0] >> 3 == 1] == [0]  # sequence header
+    decode_gop(units, 20, 96, 80)
 
 
-def test_damage(packets: list[bytes]) -> None:
+def test_damage(units: list[bytes]) -> None:
     for broken in (
         [],
-        packets[1:],
-        packets[:-1],
-        packets + packets,
+        units[1:],
+        units[:-1],
+        units + units,
         [b"\0"],
         [b""],
-        [packet[:9] for packet in packets],
+        [unit[:9] for unit in units],
     ):
         with pytest.raises(DamageError, match="AV1 base layer"):
             decode_gop(broken, 20, 96, 80)
 
 
-def test_random_damage_never_hangs_or_crashes(packets: list[bytes]) -> None:
+def test_random_damage_never_hangs_or_crashes(units: list[bytes]) -> None:
     rng = random.Random(1)
     outcomes = set()
     for _ in range(150):
-        broken = [bytearray(packet) for packet in packets]
+        broken = [bytearray(unit) for unit in units]
         for _ in range(rng.randint(1, 3)):
             one = broken[rng.randrange(len(broken))]
             one[rng.randrange(len(one))] ^= 1 << rng.randrange(8)
         try:
-            outcomes.add(decode_gop([bytes(packet) for packet in broken], 20, 96, 80).shape)
+            outcomes.add(decode_gop([bytes(unit) for unit in broken], 20, 96, 80).shape)
         except DamageError:
             outcomes.add("damage")
     assert "damage" in outcomes
 
 
-def test_sizes_that_are_not_declared(packets: list[bytes]) -> None:
+def test_sizes_that_are_not_declared(units: list[bytes]) -> None:
     for width, height in ((94, 80), (48, 40), (96, 96), (160, 120)):
         with pytest.raises(DamageError):
-            decode_gop(packets, 20, width, height)
+            decode_gop(units, 20, width, height)
 
 
-def test_hostile_declarations(packets: list[bytes]) -> None:
+def test_hostile_declarations(units: list[bytes]) -> None:
     for width, height in ((1 << 15, 64), (16384, 16385), (1 << 40, 1)):
         with pytest.raises(LimitError):
-            decode_gop(packets, 20, width, height)
+            decode_gop(units, 20, width, height)
     with pytest.raises(DamageError):
-        decode_gop(packets, 1 << 20, 96, 80)
+        decode_gop(units, 1 << 20, 96, 80)
 
 
 def test_sizes_that_cannot_be_coded() -> None:

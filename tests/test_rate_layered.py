@@ -11,7 +11,7 @@ import pytest
 from conftest import Run, scene, write_clip
 
 from neurcodec.container import BaseLayer, Gop
-from neurcodec.entropy import packets
+from neurcodec.entropy import temporal_units
 from neurcodec.errors import TargetError
 from neurcodec.jobs import rate
 
@@ -34,7 +34,7 @@ class Steps:
         size = self.complexities[number] * math.exp(noise.gauss(0, self.scatter) - 0.075 * crf) / scale**0.7
         key = size / 4
         rest = (size - key) * (frames - 1) / (FRAMES - 1) * (1 if whole else noise.uniform(1.2, 2.5))
-        base = packets.encode([bytes(int(key)), bytes(int(rest))])
+        base = temporal_units.encode([bytes(int(key)), bytes(int(rest))])
         return Gop(tuple(range(frames)), 1, quality, 1, base, bytes(8), BaseLayer(scale, 1, crf))
 
 

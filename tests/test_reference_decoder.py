@@ -41,13 +41,13 @@ def test_it_says_what_a_file_holds() -> None:
     assert result.returncode == 0, result.stderr
     assert f"latents {digest}" in result.stdout
     assert "caption 'a bird on a roof, très près'" in result.stdout
-    assert "6 AV1 packets" in run(VECTORS / "latents" / "coded.nvc").stdout
+    assert "6 AV1 temporal units" in run(VECTORS / "latents" / "coded.nvc").stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((VECTORS / "bad" / "crc.nvc",), "damage: the CRC of the chunk at byte "),
+        ((VECTORS / "bad" / "crc.nvc",), "damage: the CRC of the record at byte "),
         ((VECTORS / "bad" / "too_wide.nvc",), "limit: width above the limit"),
         ((VECTORS / "bad_latents" / "digest.nvc", "--model", MODEL), "damage: the digest of the latents differs"),
         ((VECTORS / "bad_latents" / "other_model.nvc", "--model", MODEL), "model: the file names another model"),

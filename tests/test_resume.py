@@ -121,7 +121,7 @@ def test_damage_costs_what_is_behind_it(
     "change",
     [
         {"quality": 3},
-        {"backbone_interval": 1},
+        {"mini_gop": 1},
         {"gop_seconds": Fraction(1, 5)},
         {"audio": False},
         {"extensions": (("sketch", True),)},
@@ -142,7 +142,7 @@ def test_other_settings_write_what_they_always_write(
     [
         ({}, {"preset": "fast"}),
         ({"extensions": (("detail", 1),)}, {"extensions": (("detail", 2),)}),
-        ({"backbone_interval": 2}, {"backbone_interval": None}),
+        ({"mini_gop": 2}, {"mini_gop": None}),
     ],
 )
 def test_settings_of_the_layered_profile_count(

@@ -1,4 +1,4 @@
-"""The bit plane of bitstream_spec.md: vectors through the package and the reference decoder, and both on damage."""
+"""the latents of bitstream_spec.md: vectors through the package and the reference decoder, and both on damage."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from safetensors.numpy import save_file
 from neurcodec.codec import symbols
 from neurcodec.codec.symbols import read_conditioning
 from neurcodec.container import FrameType, Gop, Header, Reader, Substream
-from neurcodec.entropy import bitplane, packets
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy import latent_coder, temporal_units
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.errors import DamageError, ModelError
 from reference_decoder import Model, Refused
-from reference_decoder import bitplane as spec_latents
 from reference_decoder import container as spec_reader
-from reference_decoder import packets as spec_packets
+from reference_decoder import latent_decoder as spec_latents
 from reference_decoder import side as spec_side
+from reference_decoder import temporal_units as spec_units
 from reference_decoder.ranges import RangeDecoder, Table
 from tools.format import make_latents
 
@@ -38,7 +38,7 @@ VECTORS = ROOT / "tests" / "vectors"
 MODEL = VECTORS / "model" / "entropy.safetensors"
 GOOD: dict[str, list[str]] = json.loads((VECTORS / "latents" / "digests.json").read_text())
 SIDE = {"hinted": "a6545b8a3a0ef01c", "coded": "652c07155b9fcafb", "strengths": "c915cc5457f5fecf"}
-"""What the vectors with side streams said when they were made."""
+"""What the vectors with conditioning said when they were made."""
 BAD: dict[str, str] = json.loads((VECTORS / "bad_latents" / "errors.json").read_text())
 KINDS = {"DamageError": "damage", "ModelError": "model"}
 
@@ -86,7 +86,7 @@ def test_good_latents(name: str, model: EntropyModel, other: Model) -> None:
     """Files of every released version decode to the latents that they had when they were made."""
     data = (VECTORS / "latents" / f"{name}.nvc").read_bytes()
     ours, theirs = by_package(model, data), by_spec(other, data)
-    assert [bitplane.digest(frames).hex() for frames in ours] == GOOD[name]
+    assert [latent_coder.digest(frames).hex() for frames in ours] == GOOD[name]
     assert [spec_latents.digest(frames).hex() for frames in theirs] == GOOD[name]
     assert [[plain(frame) for frame in frames] for frames in ours] == theirs
 
@@ -96,7 +96,7 @@ def side_by_package(gop: Gop, header: Header) -> dict[str, object]:
     told = read_conditioning(gop, header)
     sketch = told.extensions.get("sketch")
     planes = {"sketch": sketch, "map": told.texture_map, "gap": told.texture_gap}
-    coded = packets.decode(gop) if Substream.PACKETS in gop.substreams else []
+    coded = temporal_units.decode(gop) if Substream.CODED_BASE in gop.substreams else []
     return {
         "caption": told.extensions.get("caption", ""),
         "texture": told.texture,
@@ -110,7 +110,7 @@ def side_by_spec(content: dict[str, Any], gop: dict[str, Any]) -> dict[str, obje
     """The same from the reference decoder."""
     size, streams = (content["header"]["width"], content["header"]["height"]), gop["substreams"]
     bases = sum(kind != "S" for kind in gop["types"])
-    coded = spec_packets.packets(streams[8], bases) if 8 in streams else []
+    coded = spec_units.units(streams[8], bases) if 8 in streams else []
     return {
         "caption": spec_reader.caption(streams[4]) if 4 in streams else "",
         "texture": streams[6][0] if 6 in streams else 0,
@@ -185,7 +185,7 @@ def test_both_decoders_agree_on_damage(model: EntropyModel, other: Model, name: 
     assert isinstance(gop, Gop)
     grid = symbols.grid(reader.header.width, reader.header.height)
     streams = dict(gop.substreams)
-    which = chance.choice(bitplane.STREAMS)
+    which = chance.choice(latent_coder.STREAMS)
     streams[which] = damaged(streams.get(which, b""), chance)
     quality = chance.choice([gop.quality, chance.randrange(64)])
     outcomes: list[object] = []
@@ -193,7 +193,7 @@ def test_both_decoders_agree_on_damage(model: EntropyModel, other: Model, name: 
         if gop.base:
             frames = symbols.beside_base(model, streams, gop.frame_types, grid, quality)
         else:
-            frames = bitplane.decode(model, streams, gop.frames, gop.backbone_interval, grid, quality)
+            frames = latent_coder.decode(model, streams, gop.frames, gop.mini_gop, grid, quality)
         outcomes.append([plain(frame) for frame in frames])
     except DamageError:
         outcomes.append("refused")
@@ -251,12 +251,12 @@ def test_undecodable_escape_is_damage() -> None:
 
 def test_a_substream_nothing_is_read_from_is_damage(model: EntropyModel) -> None:
     grid = (2, 2)
-    empty = np.zeros((model.cuts[-1], *grid), np.int16)
+    empty = np.zeros((model.class_channels[-1], *grid), np.int16)
     zero = FrameLatents(FrameType.I, None, np.zeros(grid, np.uint8), empty)
-    streams = bitplane.encode(model, [zero], 0)
+    streams = latent_coder.encode(model, [zero], 0)
     assert streams.keys() <= {Substream.LATENTS_I}
     with pytest.raises(DamageError):
-        bitplane.decode(model, {**streams, Substream.LATENTS_P: b"\1"}, 1, 1, grid, 0)
+        latent_coder.decode(model, {**streams, Substream.LATENTS_P: b"\1"}, 1, 1, grid, 0)
 
 
 def rewritten(folder: Path, change: Callable[[dict[str, np.ndarray], dict[str, str]], object]) -> Path:
@@ -317,7 +317,7 @@ def test_a_wide_prior_is_refused(tmp_path: Path) -> None:
 def test_frames_without_their_integers_cannot_be_coded(model: EntropyModel, kind: FrameType) -> None:
     empty = FrameLatents(kind, None, None, None)
     grid = (2, 2)
-    y = np.zeros((model.cuts[-1], *grid), np.int16)
+    y = np.zeros((model.class_channels[-1], *grid), np.int16)
     first = [] if kind is FrameType.I else [FrameLatents(FrameType.I, None, np.zeros(grid, np.uint8), y)]
     with pytest.raises(ValueError, match=r"symbols|starts with an I frame"):
-        bitplane.encode(model, [*first, empty, *first], 0)
+        latent_coder.encode(model, [*first, empty, *first], 0)

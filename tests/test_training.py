@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from neurcodec.analysis.laplacian import cell_levels, detail
-from neurcodec.container.records import ColorRange
+from neurcodec.container.values import ColorRange
 from neurcodec.errors import InputError
 from neurcodec.evaluation.lpips import FEATURES_FILE, HEADS_FILE, LPIPS
 from neurcodec.generator.model import Generator

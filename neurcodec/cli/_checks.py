@@ -1,4 +1,4 @@
-"""What `ncodec doctor` looks at: versions, devices, models, and whether the bit plane computes exactly here."""
+"""What `ncodec doctor` looks at: versions, devices, models, and whether latents decode exactly here."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _models() -> Iterator[Check]:
 
 
 def _exactness(threads: int) -> Check:
-    """The bit plane, which runs on the CPU whatever the device, must give the known digest."""
+    """the latents, which runs on the CPU whatever the device, must give the known digest."""
     name = f"exact prior, {threads} thread{'s' if threads > 1 else ''}"
     limits = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
     command = [sys.executable, "-m", "neurcodec.entropy.selftest"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from neurcodec.cli import _common, _span
+from neurcodec.cli import _common, _frame_range
 from neurcodec.cli._common import Command
 from neurcodec.cli._size import Size
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS
@@ -69,7 +69,7 @@ _ENCODE = (
         help="Longest chunk: the unit of seeking and of damage.",
     ),
     click.option(
-        "--backbone-interval",
+        "--mini-gop",
         type=click.Choice(["auto", "1", "2", "3", "4"]),
         callback=lambda context, parameter, value: None if value == "auto" else int(value),
         default="auto",
@@ -102,9 +102,9 @@ _ENCODE = (
     _common.force,
 )
 _DECODE = (
-    _span.start,
-    _span.end,
-    _span.frames,
+    _frame_range.start,
+    _frame_range.end,
+    _frame_range.frames,
     click.option("--no-diffusion", is_flag=True, help="Show the coarse picture: fast, for previews."),
     click.option("--salvage", is_flag=True, help="Leave out damaged chunks and keep the rest (exit code 11)."),
     click.option("--video-codec", metavar="NAME", help="FFmpeg encoder of the output.  [default: libx264]"),
@@ -155,5 +155,5 @@ def decode_arguments(choices: dict[str, Any]) -> dict[str, Any]:
     if choices["frames"] is not None and (choices["start"], choices["end"]) != (None, None):
         raise click.UsageError("--frames and --start or --end exclude each other")
     diffusion, limits = not choices.pop("no_diffusion"), not choices.pop("no_limits")
-    frames, overwrite = _span.pair(choices.pop("frames")), choices.pop("force")
+    frames, overwrite = _frame_range.pair(choices.pop("frames")), choices.pop("force")
     return {**choices, "diffusion": diffusion, "limits": limits, "frames": frames, "overwrite": overwrite}

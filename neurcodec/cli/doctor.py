@@ -13,7 +13,7 @@ from neurcodec.cli._text import plain
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="All checks, as one JSON list.")
 def command(as_json: bool) -> int:
-    """Look at versions, devices and models, and test that the bit plane computes exactly here.
+    """Look at versions, devices and models, and test that latents decode exactly here.
 
     One line for each, with one of advice under what is wrong. The exit code is 1 if anything is.
     """

@@ -12,7 +12,7 @@ def command() -> None:
 
 @command.command(name="list")
 def list_() -> None:
-    """One line per model: name, size, hashes of the pixel plane's weights and of the bit plane's integers."""
+    """One line per model: name, size, hashes of the pictures' weights and of the latents' integers."""
     from neurcodec.files import models
 
     for model in models.available():

@@ -17,7 +17,7 @@ from neurcodec.coarse.motion_search import Field, luma, search_backbone, search_
 from neurcodec.coarse.warp import BLOCK, overlapped, warp_features
 from neurcodec.coarse.worth import block_worths
 from neurcodec.container import FrameType, frame_types
-from neurcodec.entropy.bitplane import LATENT_LIMIT, FrameLatents, coding_order, positions
+from neurcodec.entropy.latent_coder import LATENT_LIMIT, FrameLatents, coding_order, positions
 
 DISTORTION_PER_BIT = 0.134
 """Squared error, in squared quantiser steps, that one bit is worth (the usual Lagrangian of block codecs)."""
@@ -56,12 +56,12 @@ def to_device(array: NDArray[np.generic] | Tensor, device: torch.device) -> Tens
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-def cut_table(cuts: Sequence[int], channels: int) -> Tensor:
+def class_table(class_channels: Sequence[int], channels: int) -> Tensor:
     """(classes, channels): 1 where a class codes the channel."""
-    return (torch.arange(channels)[None] < torch.tensor(list(cuts))[:, None]).float()
+    return (torch.arange(channels)[None] < torch.tensor(list(class_channels))[:, None]).float()
 
 
-def quantise(y: Tensor, worth: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Tensor]:
+def quantise(y: Tensor, worth: Tensor, class_channels: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Round latents (N, C, h, w) with a dead zone and choose each position's class by rate-distortion.
 
     worth: (N, 1, 1, 1), the bits that a unit of squared error is worth. Returns the classes, int64
@@ -72,7 +72,7 @@ def quantise(y: Tensor, worth: Tensor, cuts: Sequence[int]) -> tuple[Tensor, Ten
     gain = (y**2 - (y - rounded) ** 2) * worth
     bits = torch.where(rounded != 0, 4.5 + 2 * torch.log2(rounded.abs().clamp(min=1)), 0.03)
     rounded = torch.where(gain > 0.6 * bits, rounded, 0.0)
-    table = cut_table(cuts, y.shape[1]).to(y.device)
+    table = class_table(class_channels, y.shape[1]).to(y.device)
     saved = torch.where(rounded != 0, gain - bits, -0.03)
     totals = torch.einsum("kc,nchw->nkhw", table, saved)
     totals[:, 1:] -= 2.0
@@ -154,8 +154,10 @@ def blend_sparse(before: Tensor, after: Tensor, motion: NDArray[np.int64], share
 class ChunkEncoder:
     """Codes one chunk's frames, each after the backbones it needs; closes the loop over the coarse pictures."""
 
-    def __init__(self, model: CoarseCodec, quality: int, cuts: Sequence[int], height: int, width: int) -> None:
-        self.model, self.cuts, self.quality = model, cuts, quality
+    def __init__(
+        self, model: CoarseCodec, quality: int, class_channels: Sequence[int], height: int, width: int
+    ) -> None:
+        self.model, self.class_channels, self.quality = model, class_channels, quality
         self.device = next(model.parameters()).device
         self.state = Backbone(model, self.device)
         self.motion: Field = np.zeros((2, -(-height // BLOCK), -(-width // BLOCK)), dtype=np.int64)
@@ -175,7 +177,7 @@ class ChunkEncoder:
             planes = np.concatenate([np.zeros_like(self.motion[:1]), self.motion]).astype(np.int16)
         y = transform.analyse(picture, prediction, quality)
         bits = to_device(weights, self.device).float() * (CHUNK_WEIGHT / DISTORTION_PER_BIT)
-        classes, rounded = quantise(y, patience(quality) * bits[None, None], self.cuts)
+        classes, rounded = quantise(y, patience(quality) * bits[None, None], self.class_channels)
         latents = rounded[0].cpu().numpy().astype(np.int16)
         state.decode(kind, latents, None if planes is None else self.motion, level)
         self.before, self.after = self.after, to_luma(state.picture)
@@ -211,14 +213,14 @@ def encode_chunk(
     frames: NDArray[np.uint8],
     quality: int,
     interval: int,
-    cuts: Sequence[int],
+    class_channels: Sequence[int],
     tick: Callable[[], None] | None = None,
 ) -> list[FrameLatents]:
     """Code a chunk's frames, uint8 (T, H, W, 3) RGB, to integers in display order; `tick` is called for each."""
     types = frame_types(len(frames), interval)
     places = positions(types)
     worths = chunk_worths(frames, types, quality)
-    encoder = ChunkEncoder(model, quality, cuts, *frames.shape[1:3])
+    encoder = ChunkEncoder(model, quality, class_channels, *frames.shape[1:3])
     result: dict[int, FrameLatents] = {}
     for index in coding_order(types):
         picture = to_picture(frames[index], encoder.device)

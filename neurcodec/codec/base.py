@@ -38,12 +38,12 @@ def setting(quality: int, scales: Sequence[int]) -> tuple[int, int]:
     return steps[min(MAX_QUALITY - quality, len(steps) - 1)]
 
 
-def decode_packets(packets: Sequence[bytes], count: int, width: int, height: int, scale: int) -> npt.NDArray[np.uint8]:
+def decode_units(units: Sequence[bytes], count: int, width: int, height: int, scale: int) -> npt.NDArray[np.uint8]:
     """The `count` frames uint8 (count, h, w, 3) of a base at 1/scale; DamageError where AV1 does not give them."""
-    return decode_gop(packets, count, *base_size(width, height, scale))
+    return decode_gop(units, count, *base_size(width, height, scale))
 
 
 def decode_base(symbols: Symbols, base: BaseLayer) -> npt.NDArray[np.uint8]:
     """The base frames of a GOP, uint8 (count, h, w, 3); DamageError where AV1 does not give them."""
     with placed(symbols.place):
-        return decode_packets(symbols.packets, symbols.base_frames, symbols.width, symbols.height, base.scale)
+        return decode_units(symbols.temporal_units, symbols.base_frames, symbols.width, symbols.height, base.scale)

@@ -19,7 +19,7 @@ from neurcodec.analysis.laplacian import cell_levels, detail, fitted, texture_in
 from neurcodec.coarse.codec import CoarseFrame, to_device, to_rgb
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.warp import BLOCK
-from neurcodec.codec.base import base_size, decode_base, decode_packets, setting, usable_scales
+from neurcodec.codec.base import base_size, decode_base, decode_units, setting, usable_scales
 from neurcodec.codec.chunk_codec import Tick, ignore
 from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
@@ -27,9 +27,9 @@ from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Pictures, Settings
 from neurcodec.codec.strength import fitting_strength
 from neurcodec.codec.symbols import Symbols, grid, parse, read_extensions, write_conditioning
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
-from neurcodec.entropy import bitplane, packets, texture
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy import latent_coder, temporal_units, texture
 from neurcodec.entropy.conditioning import FULL, Conditioning
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.texture import NO_GAP
 from neurcodec.errors import DamageError
 from neurcodec.extensions.pictures import PICTURES, Bases, BeforeGenerator
@@ -41,7 +41,7 @@ from neurcodec.media.av1 import encode_gop
 
 Frames = npt.NDArray[np.uint8]
 
-RATE_DIVISOR = 1
+MINI_GOP = 1
 """By default all frames are in the base (docs/decisions/0010-filling.md)."""
 GAP_EVERY = 8
 """The texture gap is measured on one group in so many frames."""
@@ -62,7 +62,7 @@ def smaller(rgb: Frames, scale: int) -> Frames:
 
 
 def encode_base(rgb: Frames, scale: int, quantiser: int, preset: int = PRESETS["medium"]) -> list[bytes]:
-    """The AV1 packets of frames uint8 (T, H, W, 3) as a base at 1/scale, coded with a preset of SVT-AV1."""
+    """The AV1 temporal units of frames uint8 (T, H, W, 3) as a base at 1/scale, coded with a preset of SVT-AV1."""
     small = smaller(rgb, scale)
     usable = max(preset, 5) if small.shape[1] * small.shape[2] > SLOW_PIXELS else preset
     return encode_gop(small, quantiser, usable)
@@ -126,15 +126,15 @@ class LayeredCodec:
         """Code pictures as one closed GOP with an AV1 base."""
         rgb = pictures.rgb
         count, height, width = rgb.shape[:3]
-        divisor = settings.backbone_interval or RATE_DIVISOR
+        divisor = settings.mini_gop or MINI_GOP
         types = frame_types(count, divisor)
         based = rgb if divisor == 1 else rgb[[kind is not FrameType.S for kind in types]]
         scale, crf = setting(settings.quality, usable_scales(width, height))
         base = BaseLayer(scale, divisor, crf)
         coded = encode_base(based, scale, crf, PRESETS[settings.preset])
-        decoded = decode_packets(coded, len(based), width, height, scale)
+        decoded = decode_units(coded, len(based), width, height, scale)
         index = texture_index(detail(rgb))
-        streams = packets.encode(coded) | write_conditioning(rgb[0], index, settings)
+        streams = temporal_units.encode(coded) | write_conditioning(rgb[0], index, settings)
         told = Conditioning(index, extensions=read_extensions(streams, height, width))
         with reported(self.networks.device):
             latents = self._latents(rgb, types, decoded, settings)
@@ -148,9 +148,9 @@ class LayeredCodec:
             pts=pictures.pts,
             last_duration=pictures.last_duration,
             quality=settings.quality,
-            backbone_interval=divisor,
+            mini_gop=divisor,
             substreams=streams,
-            latents_digest=bitplane.digest(latents),
+            latents_digest=latent_coder.digest(latents),
             base=base,
         )
 
@@ -183,7 +183,8 @@ class LayeredCodec:
         bases: Bases = partial(base_frames, decoded, rgb.shape[1], rgb.shape[2], networks.features, networks.device)
         for extension in PICTURES:
             wanted = settings.wanted(extension.NAME)
-            latents = extension.search(networks.coarse, networks.entropy.cuts, rgb, latents, bases, quality, wanted)
+            coder = networks.coarse, networks.entropy.class_channels
+            latents = extension.search(*coder, rgb, latents, bases, quality, wanted)
             bases = partial(changed, extension, networks.coarse, latents, bases, quality)
         return latents
 

@@ -1,4 +1,4 @@
-"""The native profile: the frames of a GOP to our own latents and back, through coarse codec, bit plane, generator."""
+"""The native profile: the frames of a GOP to our own latents and back, through coarse codec, latents, generator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from neurcodec.analysis import interval
+from neurcodec.analysis import mini_gop
 from neurcodec.analysis.laplacian import cell_levels, detail, texture_index, texture_map
 from neurcodec.coarse.codec import decode_chunk, encode_chunk, to_rgb
 from neurcodec.codec.chunk_codec import Tick, ignore
@@ -16,7 +16,7 @@ from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import Pictures, Settings
 from neurcodec.codec.symbols import Symbols, parse, write_conditioning
 from neurcodec.container import Gop, Header, Substream
-from neurcodec.entropy import bitplane, texture
+from neurcodec.entropy import latent_coder, texture
 from neurcodec.generator.restore import restore
 
 
@@ -29,9 +29,9 @@ class NativeCodec:
     def encode(self, pictures: Pictures, settings: Settings, tick: Tick = ignore) -> Gop:
         """Code pictures as one closed GOP."""
         rgb, networks = pictures.rgb, self.networks
-        quality, step = settings.quality, settings.backbone_interval or interval.choose(rgb)
+        quality, step = settings.quality, settings.mini_gop or mini_gop.choose(rgb)
         with reported(networks.device):
-            latents = encode_chunk(networks.coarse, rgb, quality, step, networks.entropy.cuts, tick)
+            latents = encode_chunk(networks.coarse, rgb, quality, step, networks.entropy.class_channels, tick)
         found = detail(rgb)
         streams = write_conditioning(rgb[0], texture_index(found), settings)
         streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(cell_levels(found)))
@@ -39,9 +39,9 @@ class NativeCodec:
             pts=pictures.pts,
             last_duration=pictures.last_duration,
             quality=quality,
-            backbone_interval=step,
-            substreams=bitplane.encode(networks.entropy, latents, quality) | streams,
-            latents_digest=bitplane.digest(latents),
+            mini_gop=step,
+            substreams=latent_coder.encode(networks.entropy, latents, quality) | streams,
+            latents_digest=latent_coder.digest(latents),
         )
 
     def parse(self, gop: Gop, header: Header) -> Symbols:

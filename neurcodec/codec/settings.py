@@ -26,14 +26,14 @@ class Pictures(NamedTuple):
 class Settings:
     """How a GOP is coded.
 
-    quality: 0 (smallest) to 63. preset: one of PRESETS (native has one speed). backbone_interval: 1 to 4; None measures
+    quality: 0 (smallest) to 63. preset: one of PRESETS (native has one speed). mini_gop: 1 to 4; None measures
     the motion (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
     `extensions.streams.asked`.
     """
 
     quality: int
     preset: str = "medium"
-    backbone_interval: int | None = None
+    mini_gop: int | None = None
     extensions: tuple[tuple[str, Any], ...] = ()
 
     def wanted(self, extension: str) -> Any:

@@ -1,4 +1,4 @@
-"""How much of what the generator changes is shown of a chunk (spec 8.6): its encoder measures it on some groups."""
+"""How much of what the generator changes is shown of a chunk (spec 8.5): its encoder measures it on some groups."""
 
 from __future__ import annotations
 

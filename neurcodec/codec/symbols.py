@@ -1,6 +1,6 @@
 """The symbols of a GOP: its substreams parsed once, with every check that needs no pictures. Needs no torch.
 
-And its conditioning of the generator, to and from its substreams (spec 6.9, 7.2 and 8.6).
+And its conditioning of the generator, to and from its substreams (spec 6.9, 7.2 and 8.5).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Profile, Substream
-from neurcodec.entropy import bitplane, packets, texture
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy import latent_coder, temporal_units, texture
 from neurcodec.entropy.conditioning import FULL, Conditioning
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import DamageError
 from neurcodec.extensions.streams import CONDITIONING, LATENTS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from neurcodec.codec.settings import Settings
 
-BASES = {Substream.BASE, Substream.PACKETS}
+BASES = {Substream.BASE, Substream.CODED_BASE}
 BLOCK = 16
 """Pixels of a latent position's side."""
 MAX_TEXTURE = 63
@@ -43,7 +43,7 @@ class Symbols:
     """What a decoder makes pictures of size height x width from.
 
     place: how messages call the GOP. latents: of every frame in display order; beside a base most frames have none.
-    base: the base layer's settings, with its AV1 `packets` in decoding order.
+    base: the base layer's settings, with its AV1 `temporal_units` in decoding order.
     """
 
     place: str
@@ -53,7 +53,7 @@ class Symbols:
     latents: tuple[FrameLatents, ...]
     conditioning: Conditioning
     base: BaseLayer | None = None
-    packets: tuple[bytes, ...] = ()
+    temporal_units: tuple[bytes, ...] = ()
 
     @property
     def base_frames(self) -> int:
@@ -81,7 +81,7 @@ def parse(model: EntropyModel, gop: Gop, header: Header) -> Symbols:
             tuple(latents),
             read_conditioning(gop, header),
             gop.base,
-            tuple(packets.decode(gop)) if gop.base else (),
+            tuple(temporal_units.decode(gop)) if gop.base else (),
         )
 
 
@@ -91,8 +91,8 @@ def decode_latents(model: EntropyModel, gop: Gop, header: Header) -> list[FrameL
     if gop.base:
         latents = beside_base(model, gop.substreams, gop.frame_types, size, gop.quality)
     else:
-        latents = bitplane.decode(model, gop.substreams, gop.frames, gop.backbone_interval, size, gop.quality)
-    if bitplane.digest(latents) != gop.latents_digest:
+        latents = latent_coder.decode(model, gop.substreams, gop.frames, gop.mini_gop, size, gop.quality)
+    if latent_coder.digest(latents) != gop.latents_digest:
         raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
     return latents
 

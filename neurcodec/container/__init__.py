@@ -1,7 +1,8 @@
 """The `.nvc` container: bytes only, with the standard library alone (bitstream_spec.md)."""
 
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import (
+from neurcodec.container.summary import check, summary
+from neurcodec.container.values import (
     BaseLayer,
     ColorRange,
     FrameType,
@@ -19,7 +20,6 @@ from neurcodec.container.records import (
     Substream,
     frame_types,
 )
-from neurcodec.container.summary import check, summary
 from neurcodec.container.writer import Writer
 
 __all__ = [

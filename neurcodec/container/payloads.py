@@ -7,7 +7,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from neurcodec.container import tables, timestamps
-from neurcodec.container.records import (
+from neurcodec.container.schema import SVAR_MAX, Cursor, Values, decode, encode
+from neurcodec.container.values import (
     BaseLayer,
     ColorRange,
     Gop,
@@ -21,7 +22,6 @@ from neurcodec.container.records import (
     StreamKind,
     Substream,
 )
-from neurcodec.container.schema import SVAR_MAX, Cursor, Values, decode, encode
 from neurcodec.errors import FormatError, LimitError
 
 _HEAD_PLAIN = ("width", "height", "color_primaries", "color_transfer", "color_matrix", "chroma_location", "bit_depth")
@@ -124,7 +124,7 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
         "first_frame": first_frame,
         "frames": gop.frames,
         "quality": gop.quality,
-        "backbone_interval": gop.backbone_interval,
+        "mini_gop": gop.mini_gop,
         "latents_digest": gop.latents_digest,
         "base_scale": 0,
         "substream_count": len(parts),
@@ -135,7 +135,7 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
     if gop.base is not None:
         if gop.base.scale < 1:
             raise LimitError(f"cannot write GOPC: base_scale is {gop.base.scale}, outside 1..16")
-        values |= {"base_scale": gop.base.scale, "base_rate_divisor": gop.base.rate_divisor}
+        values |= {"base_scale": gop.base.scale, "base_mini_gop": gop.base.mini_gop}
         values["base_quantiser"] = gop.base.quantiser
     return encode(tables.GOPC_TABLE, values, "GOPC")
 
@@ -153,19 +153,19 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
     if values["base_scale"]:
         if header.profile != Profile.LAYERED:
             raise cursor.damage("a base layer in a file of the native profile")
-        base = BaseLayer(values["base_scale"], values["base_rate_divisor"], values["base_quantiser"])
+        base = BaseLayer(values["base_scale"], values["base_mini_gop"], values["base_quantiser"])
     substreams, start = {}, 0
     for row in rows:
         substreams[Substream(row["id"])] = data[start : start + row["size"]]
         start += row["size"]
-    if header.profile != Profile.LAYERED and not substreams.keys().isdisjoint((Substream.BASE, Substream.PACKETS)):
+    if header.profile != Profile.LAYERED and not substreams.keys().isdisjoint((Substream.BASE, Substream.CODED_BASE)):
         raise cursor.damage("a base layer in a file of the native profile")
     for one, other in tables.EXCLUSIVE:
         if one in substreams and other in substreams:
             raise cursor.damage(f"substreams {one} and {other}, of which a chunk has one at most")
     pts, last_duration = timestamps.unpack(values, cursor)
     return Gop(
-        pts, last_duration, values["quality"], values["backbone_interval"], substreams, values["latents_digest"], base,
+        pts, last_duration, values["quality"], values["mini_gop"], substreams, values["latents_digest"], base,
         values["first_frame"],
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Reading a file: forward from any source, from a chunk of the index, and past damage (spec sections 3, 9, 10)."""
+"""Reading a file: forward from any source, from a record of the index, and past damage (spec sections 3, 9, 10)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from neurcodec.container import index, payloads, tables
-from neurcodec.container.chunks import Chunk, Source
-from neurcodec.container.records import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
+from neurcodec.container.framing import Record, Source
 from neurcodec.container.schema import Cursor
+from neurcodec.container.values import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
 from neurcodec.container.walk import ERRORS, Walk
 from neurcodec.errors import DamageError, InputError, LimitError
 
@@ -24,7 +24,7 @@ class Reader:
 
     Opening reads up to the first chunk of frames or packets, so `header`, `model`, `streams` and `metadata` are there
     at once (later metadata is added while iterating). Iterating gives `Gop` and `Packet` records in file order, once,
-    and raises FormatError, DamageError or LimitError at the first thing that is wrong. With `salvage`, damaged chunks
+    and raises FormatError, DamageError or LimitError at the first thing that is wrong. With `salvage`, damaged records
     are skipped instead and reported in `losses` and `gaps`; only a file that has neither HEAD and MODL nor their copies
     is refused. A pipe is then copied to a temporary file, which `close` removes. `check_crc=False` is for fuzzing.
     """
@@ -46,7 +46,7 @@ class Reader:
             copyfileobj(file, self._spool)
         self._file = self._spool or file
         self._source = Source(self._file)
-        self._held: Chunk | None = None
+        self._held: Record | None = None
         self._frame = 0
         self._pts: int | None = None
         self._first_pts: int | None = None
@@ -74,11 +74,11 @@ class Reader:
         self.close()
 
     def __iter__(self) -> Iterator[Gop | Packet]:
-        while (chunk := self._next()) is not None:
+        while (record := self._next()) is not None:
             try:
-                yield from self._records(chunk)
+                yield from self._records(record)
             except ERRORS as error:
-                self._walk.lose(chunk.offset, chunk.end, error)
+                self._walk.lose(record.offset, record.end, error)
 
     def gops(self) -> Iterator[Gop]:
         """The chunks of frames that are still to come, in file order."""
@@ -108,24 +108,24 @@ class Reader:
         return self._index
 
     def seek_frame(self, frame: int) -> IndexEntry:
-        """Go on with the chunk that holds the frame of this number (the nearest before it if that is lost)."""
+        """Go on with the record that holds the frame of this number (the nearest before it if that is lost)."""
         return self._seek(lambda entry: entry.first_frame, frame)
 
     def seek_pts(self, pts: int) -> IndexEntry:
-        """Go on with the chunk that is shown at this time, in time base units (the first chunk if none is)."""
+        """Go on with the record that is shown at this time, in time base units (the first record if none is)."""
         return self._seek(lambda entry: entry.first_pts, pts)
 
     def _seek(self, key: Callable[[IndexEntry], int], value: int) -> IndexEntry:
         try:
-            entry, chunk = self._find(key, value)
+            entry, record = self._find(key, value)
         except ERRORS:
             self._index = self._scan()
-            entry, chunk = self._find(key, value)
-        self._held, self._frame, self._pts = chunk, entry.first_frame, None
+            entry, record = self._find(key, value)
+        self._held, self._frame, self._pts = record, entry.first_frame, None
         self._begun, self._done, self._sought, self._indx_offset = True, False, True, None
         return entry
 
-    def _find(self, key: Callable[[IndexEntry], int], value: int) -> tuple[IndexEntry, Chunk]:
+    def _find(self, key: Callable[[IndexEntry], int], value: int) -> tuple[IndexEntry, Record]:
         if not self.index:
             raise DamageError("no whole chunk of frames is left in the file")
         entry = self.index[max(0, bisect_right(self.index, value, key=key) - 1)]
@@ -139,20 +139,20 @@ class Reader:
 
     def _read_ahead(self) -> None:
         """Take in what comes before the first chunk of frames or packets."""
-        while (chunk := self._next()) is not None:
-            if chunk.type in (tables.GOPC, tables.PCKT, tables.INDX, tables.FEND):
-                self._held = chunk
+        while (record := self._next()) is not None:
+            if record.type in (tables.GOPC, tables.PCKT, tables.INDX, tables.FEND):
+                self._held = record
                 return
             try:
-                list(self._records(chunk))
+                list(self._records(record))
             except ERRORS as error:
-                self._walk.lose(chunk.offset, chunk.end, error)
+                self._walk.lose(record.offset, record.end, error)
 
-    def _next(self) -> Chunk | None:
-        """The next whole chunk; None after FEND, or when salvaging at the end of what is left."""
+    def _next(self) -> Record | None:
+        """The next whole record; None after FEND, or when salvaging at the end of what is left."""
         if self._held is not None:
-            chunk, self._held = self._held, None
-            return chunk
+            record, self._held = self._held, None
+            return record
         if self._done:
             return None
         found = self._walk.next()
@@ -161,43 +161,43 @@ class Reader:
             self.gaps.append(Gap(self._frame, None))
         return found
 
-    def _records(self, chunk: Chunk) -> Iterator[Gop | Packet]:
-        kind, cursor = chunk.type, chunk.cursor(self.limits)
+    def _records(self, record: Record) -> Iterator[Gop | Packet]:
+        kind, cursor = record.type, record.cursor(self.limits)
         if self._indx_offset is not None and kind in tables.KNOWN_TYPES and kind != tables.FEND:
-            raise cursor.damage("a chunk between the index and FEND")
+            raise cursor.damage("a record between the index and FEND")
         if kind == tables.GOPC:
             self._begun = True
-            yield self._take_gop(chunk, cursor)
+            yield self._take_gop(record, cursor)
         elif kind == tables.PCKT:
             self._begun = True
-            yield from self._take_packets(chunk, cursor)
+            yield from self._take_packets(record, cursor)
         elif kind in _OPENING:
             if kind.isupper() and not self.salvage:
                 raise cursor.damage("there is a second one")
-            if chunk.payload != self._opening[kind.upper()]:
+            if record.payload != self._opening[kind.upper()]:
                 raise cursor.damage("differs from the one that the file starts with")
         elif kind == tables.META:
-            self._hold(chunk, self.limits.metadata_bytes, cursor)
+            self._hold(record, self.limits.metadata_bytes, cursor)
             self.metadata |= payloads.unpack_metadata(cursor)
-            self.bytes_by_kind["metadata"] += chunk.end - chunk.offset
+            self.bytes_by_kind["metadata"] += record.end - record.offset
         elif kind == tables.STRM:
-            self._take_stream(chunk, cursor)
+            self._take_stream(record, cursor)
         elif kind == tables.INDX:
-            self._indx_offset = chunk.offset
+            self._indx_offset = record.offset
             entries = payloads.unpack_index(cursor)
             if not (self._sought or self.salvage) and entries != tuple(self.entries):
-                raise cursor.damage("the index does not fit the chunks")
+                raise cursor.damage("the index does not fit the records")
         elif kind == tables.FEND:
             self._done = True
-            self._check_end(chunk, cursor)
+            self._check_end(record, cursor)
 
-    def _hold(self, chunk: Chunk, limit: int, cursor: Cursor) -> None:
+    def _hold(self, record: Record, limit: int, cursor: Cursor) -> None:
         """Count what is kept in memory for the whole file."""
-        self._held_bytes[chunk.type] += chunk.length
-        if self._held_bytes[chunk.type] > limit:
-            raise LimitError(f"{cursor.place()}: more than {limit} bytes of {chunk.type.decode()} chunks in all")
+        self._held_bytes[record.type] += record.length
+        if self._held_bytes[record.type] > limit:
+            raise LimitError(f"{cursor.place()}: more than {limit} bytes of {record.type.decode()} records in all")
 
-    def _take_gop(self, chunk: Chunk, cursor: Cursor) -> Gop:
+    def _take_gop(self, record: Record, cursor: Cursor) -> Gop:
         gop = payloads.unpack_gop(cursor, self.header)
         first = gop.pts[0] if self._first_pts is None else self._first_pts
         if self._pts is not None and gop.pts[0] <= self._pts:
@@ -205,27 +205,27 @@ class Reader:
         if (gop.pts[-1] + gop.last_duration - first) * self.header.time_base > self.limits.seconds:
             raise LimitError(f"{cursor.place()}: the video is longer than {self.limits.seconds} seconds (seconds)")
         if len(self.entries) >= self.limits.index_entries:
-            raise LimitError(f"{cursor.place()}: more than {self.limits.index_entries} GOPC chunks (index_entries)")
+            raise LimitError(f"{cursor.place()}: more than {self.limits.index_entries} GOPC records (index_entries)")
         if gop.first_frame != self._frame:
             if not self.salvage or gop.first_frame < self._frame:
                 raise cursor.damage(f"starts with frame {gop.first_frame} where {self._frame} is due")
             self.gaps.append(Gap(self._frame, gop.first_frame - self._frame))
         self._first_pts, self._pts = first, gop.pts[-1]
         self._frame = gop.first_frame + gop.frames
-        self.entries.append(IndexEntry(chunk.offset, gop.first_frame, gop.frames, gop.pts[0]))
+        self.entries.append(IndexEntry(record.offset, gop.first_frame, gop.frames, gop.pts[0]))
         for kind, data in gop.substreams.items():
             self.bytes_by_kind[kind.name.lower()] += len(data)
         return gop
 
-    def _take_packets(self, chunk: Chunk, cursor: Cursor) -> Iterator[Packet]:
+    def _take_packets(self, record: Record, cursor: Cursor) -> Iterator[Packet]:
         for packet in payloads.unpack_packets(cursor):
             if packet.stream not in self.streams:
-                raise cursor.damage(f"packets of stream {packet.stream}, which no strm chunk before describes")
+                raise cursor.damage(f"packets of stream {packet.stream}, which no strm record before describes")
             yield packet
-        self.bytes_by_kind[self.streams[packet.stream].kind.name.lower()] += chunk.end - chunk.offset
+        self.bytes_by_kind[self.streams[packet.stream].kind.name.lower()] += record.end - record.offset
 
-    def _take_stream(self, chunk: Chunk, cursor: Cursor) -> None:
-        self._hold(chunk, self.limits.stream_bytes, cursor)
+    def _take_stream(self, record: Record, cursor: Cursor) -> None:
+        self._hold(record, self.limits.stream_bytes, cursor)
         number, stream = payloads.unpack_stream(cursor)
         if self._begun:
             raise cursor.damage("a stream is declared after the first chunk of frames or packets")
@@ -234,21 +234,21 @@ class Reader:
         if number in self.streams or (number != len(self.streams) and not self.salvage):
             raise cursor.damage(f"stream {number} where {len(self.streams)} is due")
         self.streams[number] = stream
-        self.bytes_by_kind[stream.kind.name.lower()] += chunk.end - chunk.offset
+        self.bytes_by_kind[stream.kind.name.lower()] += record.end - record.offset
 
-    def _check_end(self, chunk: Chunk, cursor: Cursor) -> None:
+    def _check_end(self, record: Record, cursor: Cursor) -> None:
         end = payloads.unpack_end(cursor)
         if self.salvage and end["frames"] > self._frame:
             self.gaps.append(Gap(self._frame, end["frames"] - self._frame))
         elif end["frames"] != self._frame:
             raise cursor.damage(f"says {end['frames']} frames where {self._frame} are")
         if self._source.read(1):
-            raise cursor.damage("there are bytes after the end chunk")
+            raise cursor.damage("there are bytes after the end record")
         if self._sought or self.losses or self.gaps:
             return
         if end["chunks"] != len(self.entries):
-            raise cursor.damage(f"says {end['chunks']} chunks where {len(self.entries)} are")
-        if end["index_distance"] != (0 if self._indx_offset is None else chunk.offset - self._indx_offset):
+            raise cursor.damage(f"says {end['chunks']} records where {len(self.entries)} are")
+        if end["index_distance"] != (0 if self._indx_offset is None else record.offset - self._indx_offset):
             raise cursor.damage("says that the index is elsewhere")
         if self._check_crc and end["chain"] != self._walk.chain:
-            raise cursor.damage("chunks are missing or were exchanged, or the preamble is damaged (the chain differs)")
+            raise cursor.damage("records are missing or were exchanged, or the preamble is damaged (the chain differs)")

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurcodec.container.records import Limits
+from neurcodec.container.values import Limits
 from neurcodec.errors import DamageError, FormatError, InputError, LimitError
 
 UVAR_MAX = (1 << 63) - 1
 SVAR_MAX = (1 << 62) - 1
 _FIXED = {"u8": (1, False), "u32": (4, False), "i32": (4, True)}
 Values = dict[str, Any]
-Span = tuple[int, int, str, Any]
+FrameRange = tuple[int, int, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Field:
 
 
 class Cursor:
-    """A position in one payload. `base` is the payload's offset in the file, `what` its chunk type, for messages.
+    """A position in one payload. `base` is the payload's offset in the file, `what` its record type, for messages.
 
     With `trace`, every field read is noted as (start, end, path, value), offsets in the file.
     """
 
-    def __init__(self, data: bytes, what: str, base: int, limits: Limits, trace: list[Span] | None = None):
+    def __init__(self, data: bytes, what: str, base: int, limits: Limits, trace: list[FrameRange] | None = None):
         self.data = data
         self.what = what
         self.base = base
@@ -81,7 +81,7 @@ class Cursor:
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         if size > self.left:
-            raise self.damage(f"needs {size} bytes where {self.left} are left in the chunk")
+            raise self.damage(f"needs {size} bytes where {self.left} are left in the record")
         self.pos += size
         return self.data[self.pos - size : self.pos]
 
@@ -100,7 +100,7 @@ class Cursor:
     def finish(self) -> None:
         """Raise unless everything was read."""
         if self.left:
-            raise self.damage(f"{self.left} bytes too many in the chunk")
+            raise self.damage(f"{self.left} bytes too many in the record")
 
 
 def pack_uvar(value: int) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec.container.reader import Reader
-from neurcodec.container.records import FrameType, Gop, Header, Limits, Profile
+from neurcodec.container.values import FrameType, Gop, Header, Limits, Profile
 from neurcodec.errors import InputError
 
 _KINDS = {"latents_i": "latents_I", "latents_p": "latents_P"}
@@ -58,7 +58,7 @@ def _describe(reader: Reader, size: int, each: Callable[[Gop], None]) -> dict[st
             types.update(_names(item))
             quality.add(item.quality)
             each(item)
-            intervals.add(item.base.rate_divisor if item.base else item.backbone_interval)
+            intervals.add(item.base.mini_gop if item.base else item.mini_gop)
             frames, chunks = frames + item.frames, chunks + 1
             end = item.pts[-1] + item.last_duration
             ticks += end - item.pts[0]
@@ -85,7 +85,7 @@ def _describe(reader: Reader, size: int, each: Callable[[Gop], None]) -> dict[st
         "kbps": float(size * 8 / duration / 1000) if duration else None,
         "chunks": chunks,
         "quality": sorted(quality),
-        "backbone_intervals": sorted(intervals),
+        "mini_gops": sorted(intervals),
         "frame_types": {name: types[name] for name in _FRAMES[header.profile]},
         "bytes_by_kind": _bytes_by_kind(reader, size),
         "streams": [_stream(reader, number) for number in sorted(reader.streams)],

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from neurcodec.container.records import DIGEST_BYTES, HASH_BYTES, Profile, Substream
 from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Field
+from neurcodec.container.values import DIGEST_BYTES, HASH_BYTES, Profile, Substream
 
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
@@ -14,7 +14,7 @@ MAJOR = 1
 MINOR = 5
 NEEDED = {Profile.NATIVE: 2, Profile.LAYERED: 5}
 """The least minor version of readers of the files that this package's encoder writes."""
-EXCLUSIVE = ((Substream.BASE, Substream.PACKETS), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP))
+EXCLUSIVE = ((Substream.BASE, Substream.CODED_BASE), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP))
 """Of two such substreams a chunk has one at most."""
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
@@ -22,7 +22,7 @@ META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"
 HEAD_COPY, MODL_COPY = b"head", b"modl"
 
 PAIRS = 1024
-"""Of metadata in a chunk."""
+"""Of metadata in a record."""
 
 _INT = (1 << 31) - 1
 _U32 = (1 << 32) - 1
@@ -65,8 +65,8 @@ HEAD_TABLE = (
 
 MODL_TABLE = (
     Field("name", "str", 1, 64, "name of the model"),
-    Field("weights_hash", "bytes", HASH_BYTES, HASH_BYTES, "first bytes of the SHA-256 of the pixel-plane weights"),
-    Field("entropy_hash", "bytes", HASH_BYTES, HASH_BYTES, "first bytes of the SHA-256 of the bit-plane integers"),
+    Field("weights_hash", "bytes", HASH_BYTES, HASH_BYTES, "first bytes of the SHA-256 of the pictures' weights"),
+    Field("entropy_hash", "bytes", HASH_BYTES, HASH_BYTES, "first bytes of the SHA-256 of the latents' integers"),
 )
 
 SUBSTREAM_TABLE = (
@@ -79,7 +79,7 @@ GOPC_TABLE = (
     Field("first_frame", "uvar", 0, _U32, "number of the chunk's first frame, counted from 0 in the file"),
     Field("frames", "u8", 1, 255, "number of frames", cap="chunk_frames"),
     Field("quality", "u8", 0, 63, "quality index"),
-    Field("backbone_interval", "u8", 1, 4, "distance of backbone frames"),
+    Field("mini_gop", "u8", 1, 4, "distance of backbone frames"),
     Field("first_pts", "svar", -SVAR_MAX, SVAR_MAX, "pts of the first frame, in time base units"),
     Field("timing", "u8", 0, 2, "0 constant, 1 even, 2 listed", new=True),
     Field("spacing", "uvar", 1, SVAR_MAX, "duration of every frame", when=("timing", "=", 0)),
@@ -91,7 +91,7 @@ GOPC_TABLE = (
           when=("timing", "=", 2), count="frames"),
     Field("latents_digest", "bytes", DIGEST_BYTES, DIGEST_BYTES, "of the decoded latents"),
     Field("base_scale", "u8", 0, 16, "0 = no base layer; else its picture is this many times smaller"),
-    Field("base_rate_divisor", "u8", 1, 16, "its frame rate is this many times lower", when=("base_scale", ">", 0)),
+    Field("base_mini_gop", "u8", 1, 16, "its frame rate is this many times lower", when=("base_scale", ">", 0)),
     Field("base_quantiser", "u8", 0, 255, "AV1 quantiser it was coded with", when=("base_scale", ">", 0)),
     Field("substream_count", "u8", 0, 11, "number of substreams", new=True),
     Field("substreams", "rows", rows=SUBSTREAM_TABLE, count="substream_count", meaning="the list of substreams"),
@@ -122,7 +122,7 @@ STRM_TABLE = (
 )
 
 PCKT_TABLE = (
-    Field("stream", "uvar", 0, 63, "number of the stream, described by an earlier strm chunk"),
+    Field("stream", "uvar", 0, 63, "number of the stream, described by an earlier strm record"),
     Field("packet_count", "uvar", 1, 1 << 16, "number of packet records that follow, to the end of the payload"),
 )
 
@@ -144,15 +144,15 @@ INDEX_TABLE = (
 )
 
 INDX_TABLE = (
-    Field("entry_count", "uvar", 1, _U32, "number of GOPC chunks of the file", cap="index_entries"),
+    Field("entry_count", "uvar", 1, _U32, "number of GOPC records of the file", cap="index_entries"),
     Field("entries", "rows", rows=INDEX_TABLE, count="entry_count", meaning="one per GOPC, in file order"),
 )
 
 FEND_TABLE = (
     Field("frames", "u32", 1, _U32, "frames of the file"),
-    Field("chunks", "u32", 1, _U32, "GOPC chunks of the file"),
+    Field("chunks", "u32", 1, _U32, "GOPC records of the file"),
     Field("index_distance", "u32", 0, _U32, "bytes from the start of indx to the start of FEND; 0 = no index"),
-    Field("chain", "u32", 0, _U32, "CRC-32 of the preamble and of the CRC fields of all chunks before this one"),
+    Field("chain", "u32", 0, _U32, "CRC-32 of the preamble and of the CRC fields of all records before this one"),
 )
 
 TABLES: dict[str, tuple[Field, ...]] = {
@@ -163,4 +163,4 @@ TABLES: dict[str, tuple[Field, ...]] = {
 """All tables by the name that they have in bitstream_spec.md."""
 
 KNOWN_TYPES = frozenset({HEAD, MODL, GOPC, FEND, META, STRM, PCKT, INDX, HEAD_COPY, MODL_COPY, SIDE})
-"""Chunk types of this version; `side` is reserved for side data and skipped."""
+"""Record types of this version; `side` is reserved for side data and skipped."""

@@ -1,12 +1,12 @@
-"""The whole chunks of a file one after the other, past damage when salvaging (spec sections 3 and 10)."""
+"""The whole records of a file one after the other, past damage when salvaging (spec sections 3 and 10)."""
 
 from __future__ import annotations
 
 from zlib import crc32
 
-from neurcodec.container import chunks, tables
-from neurcodec.container.chunks import Chunk, Source
-from neurcodec.container.records import Limits, Loss
+from neurcodec.container import framing, tables
+from neurcodec.container.framing import Record, Source
+from neurcodec.container.values import Limits, Loss
 from neurcodec.errors import DamageError, FormatError, LimitError
 
 ERRORS = (FormatError, DamageError, LimitError)
@@ -14,7 +14,7 @@ ERRORS = (FormatError, DamageError, LimitError)
 
 
 class Walk:
-    """Reads the preamble, then chunks. What is wrong is raised, or with `salvage` passed over and kept in `losses`.
+    """Reads the preamble, then records. What is wrong is raised, or with `salvage` passed over and kept in `losses`.
 
     version: None where the preamble is damaged. chain: CRC-32 over the CRCs of what was read.
     """
@@ -25,13 +25,13 @@ class Walk:
         self.version: tuple[int, int] | None = None
         self.chain = 0
         try:
-            data, values = chunks.read_preamble(source, limits)
+            data, values = framing.read_preamble(source, limits)
         except ERRORS as error:
-            self.lose(0, min(chunks.PREAMBLE_BYTES, source.offset), error)
+            self.lose(0, min(framing.PREAMBLE_BYTES, source.offset), error)
         else:
             self.version, self.chain = (values["major"], values["minor"]), crc32(data)
 
-    def opening(self) -> tuple[Chunk, Chunk]:
+    def opening(self) -> tuple[Record, Record]:
         """HEAD and MODL; when salvaging, from wherever in the file they or their copies are, to walk from its start."""
         chain = self.chain
         head, model = self._opening(tables.HEAD), self._opening(tables.MODL)
@@ -40,15 +40,15 @@ class Walk:
             self.chain = chain
         return head, model
 
-    def next(self) -> Chunk | None:
-        """The next whole chunk; None when salvaging, where nothing is left."""
+    def next(self) -> Record | None:
+        """The next whole record; None when salvaging, where nothing is left."""
         start = self.source.offset
         try:
             found = self._read()
             if found is None:
-                raise DamageError(f"at byte {start}: the file ends without its end chunk FEND (it was cut off)")
+                raise DamageError(f"at byte {start}: the file ends without its end record FEND (it was cut off)")
         except ERRORS as error:
-            found = chunks.resync(self.source, start, self.limits) if self.salvage else None
+            found = framing.resync(self.source, start, self.limits) if self.salvage else None
             self.lose(start, found.offset if found else self.source.size or 0, error)
         return found
 
@@ -58,32 +58,32 @@ class Walk:
             raise error
         self.losses.append(Loss(start, end, str(error)))
 
-    def _opening(self, kind: bytes) -> Chunk:
-        chunk = self._search(kind) if self.salvage else self._read()
-        if chunk is None or chunk.type.upper() != kind or (chunk.type != kind and not self.salvage):
-            place = chunk.offset if chunk else self.source.offset
+    def _opening(self, kind: bytes) -> Record:
+        record = self._search(kind) if self.salvage else self._read()
+        if record is None or record.type.upper() != kind or (record.type != kind and not self.salvage):
+            place = record.offset if record else self.source.offset
             error = FormatError if self.salvage and self.version is None else DamageError
-            raise error(f"at byte {place}: the file has no {kind.decode()} chunk where it must be")
-        return chunk
+            raise error(f"at byte {place}: the file has no {kind.decode()} record where it must be")
+        return record
 
-    def _search(self, kind: bytes) -> Chunk | None:
-        """The first whole chunk of this type, or its copy, in the file."""
+    def _search(self, kind: bytes) -> Record | None:
+        """The first whole record of this type, or its copy, in the file."""
         self._rewind()
         while True:
             start = self.source.offset
             try:
-                chunk = self._read()
+                record = self._read()
             except ERRORS:
-                chunk = chunks.resync(self.source, start, self.limits)
-            if chunk is None or chunk.type.upper() == kind:
-                return chunk
+                record = framing.resync(self.source, start, self.limits)
+            if record is None or record.type.upper() == kind:
+                return record
 
     def _rewind(self) -> None:
-        """Go to where the first chunk should start."""
-        self.source.seek(min(chunks.PREAMBLE_BYTES, self.source.size or 0))
+        """Go to where the first record should start."""
+        self.source.seek(min(framing.PREAMBLE_BYTES, self.source.size or 0))
 
-    def _read(self) -> Chunk | None:
-        chunk = chunks.read_chunk(self.source, self.limits, self.check_crc)
-        if chunk is not None and chunk.type != tables.FEND:
-            self.chain = crc32(chunk.crc, self.chain)
-        return chunk
+    def _read(self) -> Record | None:
+        record = framing.read_record(self.source, self.limits, self.check_crc)
+        if record is not None and record.type != tables.FEND:
+            self.chain = crc32(record.crc, self.chain)
+        return record

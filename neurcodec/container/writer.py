@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from neurcodec.container import payloads, tables
-from neurcodec.container.chunks import pack_chunk, pack_preamble
-from neurcodec.container.records import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
+from neurcodec.container.framing import pack_preamble, pack_record
+from neurcodec.container.values import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
 from neurcodec.errors import InputError, LimitError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _COPY_FROM = 8
 
 
 class Writer:
-    """Writes one .nvc file to `file` (binary, at its start). Streams come before the first chunk; `close` ends it.
+    """Writes one .nvc file to `file` (binary, at its start). Streams come before the first record; `close` ends it.
 
     minor: the minor version of the format that the file's contents need (spec section 15).
     Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
@@ -99,14 +99,14 @@ class Writer:
         if (gop.pts[-1] + gop.last_duration - first) * self._header.time_base > self._limits.seconds:
             raise LimitError(f"the video is longer than {self._limits.seconds} seconds (limit: seconds)")
         if len(self._entries) >= self._limits.index_entries:
-            raise LimitError(f"the video has more than {self._limits.index_entries} chunks (limit: index_entries)")
+            raise LimitError(f"the video has more than {self._limits.index_entries} records (limit: index_entries)")
         self._first_pts, self._end_pts = first, gop.pts[-1]
         self._entries.append(IndexEntry(self._offset, self._frames, gop.frames, gop.pts[0]))
         self._put(tables.GOPC, payload)
         self._frames += gop.frames
 
     def write_packets(self, packets: Sequence[Packet]) -> None:
-        """Append packets, one chunk per stream. Packets of a stream keep their order; empty packets are left out."""
+        """Append packets, one record per stream. Packets of a stream keep their order; empty packets are left out."""
         streams: dict[int, list[Packet]] = {}
         for packet in packets:
             if not 0 <= packet.stream < self._streams:
@@ -119,7 +119,7 @@ class Writer:
                 self._put(tables.PCKT, payloads.pack_packets(number, part))
 
     def close(self) -> None:
-        """Write the index and the end chunk; the file object stays open."""
+        """Write the index and the end record; the file object stays open."""
         if not self._entries:
             raise InputError("there are no frames to write")
         if len(self._entries) >= _COPY_FROM:
@@ -130,16 +130,16 @@ class Writer:
         self._put(tables.FEND, payloads.pack_end(self._frames, len(self._entries), self._offset - start, self._chain))
 
     def _put(self, kind: bytes, payload: bytes) -> None:
-        if len(payload) > self._limits.chunk_bytes:
-            raise LimitError(f"chunk {kind.decode()} of {len(payload)} bytes is above the limit (chunk_bytes)")
-        data = pack_chunk(kind, payload)
+        if len(payload) > self._limits.record_bytes:
+            raise LimitError(f"record {kind.decode()} of {len(payload)} bytes is above the limit (record_bytes)")
+        data = pack_record(kind, payload)
         self._file.write(data)
         self._offset += len(data)
         self._chain = crc32(data[-4:], self._chain)
 
 
 def _portions(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
-    """Runs of packets that are each small enough for one chunk."""
+    """Runs of packets that are each small enough for one record."""
     part: list[Packet] = []
     size = 0
     for packet in packets:

@@ -1,4 +1,4 @@
-"""The bit plane's model: integer tables and the two priors, as shipped in `entropy.safetensors` (spec section 6.4)."""
+"""The latents' model: integer tables and the two priors, as shipped in `entropy.safetensors` (spec section 6.4)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ MAX_FILE = 64 << 20
 
 @dataclass(frozen=True, repr=False)
 class EntropyModel:
-    """Tables, priors and `cuts`: how many leading latent channels each class codes (ascending, from 0)."""
+    """Tables, priors and `class_channels`: how many leading latent channels each class codes (ascending, from 0)."""
 
     tables: Tables
     priors: dict[str, PriorWeights]
-    cuts: tuple[int, ...]
+    class_channels: tuple[int, ...]
     hash: bytes
 
     @cached_property
@@ -61,8 +61,9 @@ class EntropyModel:
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{path}: cannot read the entropy model: {error}") from error
         try:
-            cuts = read_cuts(tensors)
-            return cls(read_tables(tensors, len(cuts)), read_priors(tensors, metadata, cuts), cuts, digest)
+            class_channels = read_class_channels(tensors)
+            tables = read_tables(tensors, len(class_channels))
+            return cls(tables, read_priors(tensors, metadata, class_channels), class_channels, digest)
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelError(f"{path}: not a valid entropy model: {error}") from error
 
@@ -71,7 +72,7 @@ class EntropyModel:
         tensors = {
             "tables.value": np.concatenate(self.tables.value).astype(np.int32),
             "tables.value_sizes": np.array([len(table) for table in self.tables.value], dtype=np.int32),
-            "cuts": np.array(self.cuts, dtype=np.int32),
+            "cuts": np.array(self.class_channels, dtype=np.int32),
         }
         for count, table in self.tables.classes.items():
             tensors[f"tables.classes.{count}"] = table.astype(np.int32)
@@ -108,12 +109,12 @@ def read_tables(tensors: dict[str, np.ndarray], kinds: int) -> Tables:
 
 
 def read_priors(
-    tensors: dict[str, np.ndarray], metadata: dict[str, str], cuts: tuple[int, ...]
+    tensors: dict[str, np.ndarray], metadata: dict[str, str], class_channels: tuple[int, ...]
 ) -> dict[str, PriorWeights]:
     """The two priors, their shapes and ranges checked."""
     shifts = json.loads(metadata["shifts"])
-    width = cuts[-1]
-    sizes = ((width, len(cuts), 1), (width, len(cuts), width + 4))
+    width = class_channels[-1]
+    sizes = ((width, len(class_channels), 1), (width, len(class_channels), width + 4))
     priors = {}
     for name, (channels, classes, planes) in zip(PRIORS, sizes, strict=True):
         if shifts[name] not in range(MAX_SHIFT + 1):
@@ -146,9 +147,9 @@ def read_priors(
     return priors
 
 
-def read_cuts(tensors: dict[str, np.ndarray]) -> tuple[int, ...]:
+def read_class_channels(tensors: dict[str, np.ndarray]) -> tuple[int, ...]:
     """Coded channels per class."""
-    cuts = tuple(int(cut) for cut in tensors["cuts"])
-    if cuts[0] != 0 or any(a >= b for a, b in itertools.pairwise(cuts)) or not 0 < cuts[-1] <= MAX_WIDTH:
+    counts = tuple(int(count) for count in tensors["cuts"])
+    if counts[0] != 0 or any(a >= b for a, b in itertools.pairwise(counts)) or not 0 < counts[-1] <= MAX_WIDTH:
         raise ValueError(f"cuts must ascend from 0 to at most {MAX_WIDTH}")
-    return cuts
+    return counts

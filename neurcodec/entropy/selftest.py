@@ -1,4 +1,4 @@
-"""A self-test of the bit plane's arithmetic that needs no model: random integers through the prior and the range coder.
+"""A self-test of the latents' arithmetic that needs no model: random integers through the prior and the range coder.
 
 `python -m neurcodec.entropy.selftest` prints the digest and exits with 1 unless it is `EXPECTED`, which every machine,
 numpy and number of threads must give.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from neurcodec.coarse.codec import CoarseFrame
     from neurcodec.coarse.model import CoarseCodec
-    from neurcodec.entropy.bitplane import FrameLatents
+    from neurcodec.entropy.latent_coder import FrameLatents
 
 Bases = Callable[[], "Iterator[CoarseFrame]"]
 """Gives a chunk's decoded base frames, as often as it is called."""
@@ -30,7 +30,7 @@ class BeforeGenerator(Protocol):
     def search(
         self,
         codec: CoarseCodec,
-        cuts: Sequence[int],
+        class_channels: Sequence[int],
         sources: NDArray[np.uint8],
         latents: Sequence[FrameLatents],
         bases: Bases,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neurcodec.entropy.bitplane import FrameLatents
+    from neurcodec.entropy.latent_coder import FrameLatents
     from neurcodec.entropy.model import EntropyModel
 
 Wanted = tuple[tuple[str, Any], ...]

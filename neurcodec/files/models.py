@@ -1,6 +1,6 @@
 """Model folders: finding them by name, hashing their weights, and matching them to what a file names.
 
-A model folder holds `entropy.safetensors` (the bit plane's integers), `coarse/` and `generator/` (the pixel plane's
+A model folder holds `entropy.safetensors` (the latents' integers), `coarse/` and `generator/` (the pictures'
 networks: `config.json` and `*.safetensors` each). They lie in `models/` of a source checkout or, once installed, in
 `neurcodec/models`.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from neurcodec.container.records import HASH_BYTES, ModelInfo
+from neurcodec.container.values import HASH_BYTES, ModelInfo
 from neurcodec.errors import ModelError
 
 ENTROPY_FILE = "entropy.safetensors"
@@ -31,22 +31,22 @@ class Model:
 
     @property
     def entropy_path(self) -> Path:
-        """The bit plane's integers."""
+        """the latents' integers."""
         return self.folder / ENTROPY_FILE
 
     @property
     def weight_paths(self) -> list[Path]:
-        """The pixel plane's weights, in the order in which they are hashed."""
+        """the pictures' weights, in the order in which they are hashed."""
         return sorted(path for part in NETWORKS for path in (self.folder / part).glob("*.safetensors"))
 
     @cached_property
     def entropy_hash(self) -> bytes:
-        """Of the bit plane: the hash of `entropy.safetensors`."""
+        """Of the latents: the hash of `entropy.safetensors`."""
         return _digest(self.entropy_path)[:HASH_BYTES]
 
     @cached_property
     def weights_hash(self) -> bytes:
-        """Of the pixel plane: over (relative path, 0 byte, SHA-256) of every weights file, sorted by path."""
+        """Of the pictures: over (relative path, 0 byte, SHA-256) of every weights file, sorted by path."""
         total = hashlib.sha256()
         for path in self.weight_paths:
             total.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + _digest(path))
@@ -95,7 +95,8 @@ def find(name_or_folder: str) -> Model:
 def for_file(wanted: ModelInfo, choice: str | None, pixels: bool) -> Model:
     """The model to decode a file with: `choice`, or the installed one with the hashes that the file gives.
 
-    The bit plane must match. So must the pixel plane when `pixels` are wanted, unless the model was chosen by hand.
+    The latents' integers must match. So must the pictures' weights when `pixels` are wanted, unless the model was
+    chosen by hand.
     """
     candidates = [find(choice)] if choice else available()
     same_integers = [model for model in candidates if model.entropy_hash == wanted.entropy_hash]

@@ -11,7 +11,7 @@ from typing import Any
 from neurcodec import extensions
 from neurcodec.container import Profile
 from neurcodec.errors import ArgumentError
-from neurcodec.files.span import Span
+from neurcodec.files.frame_range import FrameRange
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions
 
 Seconds = Fraction | float
@@ -38,27 +38,29 @@ def decode_options(
     **given: Any,
 ) -> DecodeOptions:
     """The options that arguments of `neurcodec.decode` mean; what is not given is as DecodeOptions has it."""
-    return DecodeOptions(span=part(start, end, frames), model=None if model is None else str(model), **given)
+    return DecodeOptions(frame_range=part(start, end, frames), model=None if model is None else str(model), **given)
 
 
-def part(start: Seconds | None, end: Seconds | None, frames: Sequence[int | None] | None) -> Span | None:
+def part(start: Seconds | None, end: Seconds | None, frames: Sequence[int | None] | None) -> FrameRange | None:
     """The part of a video from one time to another, or from one frame to before another; None for all of it."""
     if frames is None:
         if start is None and end is None:
             return None
-        span = Span(fraction("start", start or 0), None if end is None else fraction("end", end), seconds=True)
+        frame_range = FrameRange(
+            fraction("start", start or 0), None if end is None else fraction("end", end), seconds=True
+        )
     elif start is not None or end is not None:
         raise ArgumentError("frames and start or end exclude each other")
     elif len(frames) != 2:
         raise ArgumentError("frames are two numbers: the first one, and the one behind the last")
     else:
         first, stop = frames
-        span = Span(Fraction(first or 0), None if stop is None else Fraction(stop))
-    if span.first < 0:
-        raise ArgumentError(f"{span} begin before the start")
-    if span.end is not None and span.end <= span.first:
-        raise ArgumentError(f"{span} hold no frame: the end must be above the start")
-    return span
+        frame_range = FrameRange(Fraction(first or 0), None if stop is None else Fraction(stop))
+    if frame_range.first < 0:
+        raise ArgumentError(f"{frame_range} begin before the start")
+    if frame_range.end is not None and frame_range.end <= frame_range.first:
+        raise ArgumentError(f"{frame_range} hold no frame: the end must be above the start")
+    return frame_range
 
 
 def fraction(name: str, value: Seconds) -> Fraction:

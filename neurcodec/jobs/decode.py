@@ -11,8 +11,8 @@ from typing import BinaryIO
 from neurcodec.container import ModelInfo, Packet, Profile, Reader
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
+from neurcodec.files.frame_range import count
 from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
-from neurcodec.files.span import count
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
 from neurcodec.jobs.playback import Playback, decoder
@@ -42,7 +42,7 @@ def decode_file(
     with open_source(source, options.salvage, options.limits) as reader:
         loading = loading_of(reader.header.profile, reader.model, options)
         with decoder(loading, options.workers or 1) as own:
-            job = _Job(Playback(reader, own, options.span, options.salvage), options, progress)
+            job = _Job(Playback(reader, own, options.frame_range, options.salvage), options, progress)
             with _output(target, options.overwrite) as output:
                 job.run(output)
     return job.report()
@@ -73,13 +73,13 @@ class _Job:
         self.reader = playback.reader
         self.frames = 0
         self.seconds = 0.0
-        self.total = None if options.salvage else count(self.reader, options.span)
+        self.total = None if options.salvage else count(self.reader, options.frame_range)
 
     def run(self, target: Path | BinaryIO) -> None:
         """Decode everything into `target`."""
         options = None if self.options.crf is None else {"crf": str(self.options.crf)}
         info = video_info(self.reader)
-        if self.options.span is not None:
+        if self.options.frame_range is not None:
             info = replace(info, chapters=())
         format = self.options.format or (None if isinstance(target, Path) else "mkv")
         with (

@@ -49,7 +49,7 @@ def verify_file(
     """Check the structure, CRCs and limits of an .nvc file, and unless `quick` that every chunk's latents and base
     layer decode.
 
-    Raises FormatError, DamageError or LimitError at the first thing that is wrong, ModelError without the bit plane's
+    Raises FormatError, DamageError or LimitError at the first thing that is wrong, ModelError without the latents'
     model.
     """
     with pipes.naming(path), pipes.local(path) as local:

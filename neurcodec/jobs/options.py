@@ -11,7 +11,7 @@ from typing import Any
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
 from neurcodec.errors import ArgumentError, InputError
-from neurcodec.files.span import Span
+from neurcodec.files.frame_range import FrameRange
 
 DEFAULT_MODEL = "default"
 DEFAULT_QUALITY = 15
@@ -64,7 +64,7 @@ class EncodeOptions:
     target_kbps: bytes, or kilobits (1000) per second, of the whole file; the quality is then chosen per chunk.
     target_ms_ssim, target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole
     file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
-    (native has one speed). gop_seconds: the longest chunk. backbone_interval: 1 to 4, None measures the motion of
+    (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of
     each chunk (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
     `extensions.streams.asked`. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
     from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
@@ -82,7 +82,7 @@ class EncodeOptions:
     model: str = DEFAULT_MODEL
     device: str = "auto"
     gop_seconds: Fraction = Fraction(5)
-    backbone_interval: int | None = None
+    mini_gop: int | None = None
     extensions: tuple[tuple[str, Any], ...] = ()
     audio: bool = True
     resume: bool = False
@@ -93,7 +93,7 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         whole_numbers(self, "quality", least=0)
-        whole_numbers(self, "target_size", "backbone_interval", "threads", "workers", least=1)
+        whole_numbers(self, "target_size", "mini_gop", "threads", "workers", least=1)
         if self.target_kbps is not None and not self.target_kbps > 0:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
         if self.preset not in PRESETS:
@@ -106,8 +106,8 @@ class EncodeOptions:
             raise ArgumentError("a target and a cluster exclude each other")
         if self.quality is not None and self.quality > MAX_QUALITY:
             raise ArgumentError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
-        if self.backbone_interval not in (None, 1, 2, 3, 4):
-            raise ArgumentError(f"backbone interval {self.backbone_interval} is outside 1..4")
+        if self.mini_gop not in (None, 1, 2, 3, 4):
+            raise ArgumentError(f"mini-GOP {self.mini_gop} is outside 1..4")
         if not 0 < self.gop_seconds <= 60:
             raise ArgumentError(f"chunks of {float(self.gop_seconds):g} seconds; above 0 and at most 60")
 
@@ -136,7 +136,7 @@ class EncodeOptions:
     def settings(self) -> Settings:
         """What every chunk is coded with, at this quality."""
         quality = DEFAULT_QUALITY if self.quality is None else self.quality
-        return Settings(quality, self.preset, self.backbone_interval, self.extensions)
+        return Settings(quality, self.preset, self.mini_gop, self.extensions)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class DecodeOptions:
     """How to decode.
 
     diffusion: refine the coarse picture. salvage: leave out damaged chunks instead of stopping. limits: refuse files
-    above the reader's limits. span: the part to decode, None all. model: None takes the one that the file names.
+    above the reader's limits. frame_range: the part to decode, None all. model: None takes the one that the file names.
     compile: use torch.compile, which takes its time once and is then faster (docs/performance.md). threads, workers: as
     of EncodeOptions. format: mkv, y4m or another of media.muxer.FORMATS, None takes it from the target's suffix.
     video_codec, crf: of the file written, None takes what suits its format.
@@ -153,7 +153,7 @@ class DecodeOptions:
     diffusion: bool = True
     salvage: bool = False
     limits: bool = True
-    span: Span | None = None
+    frame_range: FrameRange | None = None
     model: str | None = None
     device: str = EncodeOptions.device
     compile: bool = False

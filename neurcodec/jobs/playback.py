@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from neurcodec.container import Gop, Header, Packet, Reader
 from neurcodec.errors import DamageError
-from neurcodec.files.span import Part, Span, select
+from neurcodec.files.frame_range import FrameRange, Part, select
 from neurcodec.jobs.coders import shared_threads
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading, Pool, decode_chunk
@@ -95,9 +95,14 @@ class Playback:
     """
 
     def __init__(
-        self, reader: Reader, decoder: Decoder, span: Span | None = None, salvage: bool = False, seekable: bool = False
+        self,
+        reader: Reader,
+        decoder: Decoder,
+        frame_range: FrameRange | None = None,
+        salvage: bool = False,
+        seekable: bool = False,
     ) -> None:
-        self.reader, self.decoder, self.span = reader, decoder, span
+        self.reader, self.decoder, self.frame_range = reader, decoder, frame_range
         self.salvage, self.seekable = salvage, seekable
         self.chunks = self.bytes = 0
         self.lost: list[str] = []
@@ -126,7 +131,7 @@ class Playback:
     def _prepared(self) -> Generator[tuple[Part, Pictures] | Packet]:
         """In the reading thread: chunks that are prepared, and packets of the streams that are known."""
         numbers = {number: place for place, number in enumerate(sorted(self.reader.streams))}
-        for item in select(self.reader, self.span):
+        for item in select(self.reader, self.frame_range):
             if isinstance(item, Packet):
                 yield replace(item, stream=numbers[item.stream])
                 continue

@@ -18,7 +18,7 @@ from itertools import accumulate
 from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.codec.symbols import CONDITIONING_STREAMS
 from neurcodec.container import Gop, Substream
-from neurcodec.entropy import packets
+from neurcodec.entropy import temporal_units
 from neurcodec.errors import TargetError
 
 logger = logging.getLogger(__name__)
@@ -240,9 +240,9 @@ def payload(gop: Gop) -> int:
 
 
 def _scaled(gop: Gop, sampled: int, frames: int) -> float:
-    """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first and side streams count once."""
+    """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first and conditioning count once."""
     if sampled == frames:
         return payload(gop)
-    first = len(packets.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))
+    first = len(temporal_units.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))
     first += sum(len(gop.substreams.get(stream, b"")) for stream in CONDITIONING_STREAMS)
     return first + (payload(gop) - first) * (frames - 1) / (sampled - 1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from neurcodec import __version__
 from neurcodec.container import Gop, Header, Limits, tables
-from neurcodec.container.chunks import Source, pack_chunk, read_chunk
+from neurcodec.container.framing import Source, pack_record, read_record
 from neurcodec.container.payloads import pack_gop, unpack_gop
 from neurcodec.errors import DamageError, FormatError, LimitError, OutputError
 
@@ -97,7 +97,7 @@ class FileStore(MemoryStore):
     def put(self, key: bytes, gop: Gop) -> None:
         """Keep a chunk, at once also on the disk."""
         super().put(key, gop)
-        self._file.write(key + pack_chunk(tables.GOPC, pack_gop(gop, 0, None)))
+        self._file.write(key + pack_record(tables.GOPC, pack_gop(gop, 0, None)))
         self._file.flush()
 
     def _read(self) -> int:
@@ -113,7 +113,7 @@ class FileStore(MemoryStore):
         end = source.offset
         try:
             while len(key := source.read(_KEY_BYTES)) == _KEY_BYTES:
-                chunk = read_chunk(source, Limits())
+                chunk = read_record(source, Limits())
                 if chunk is None or chunk.type != tables.GOPC:
                     break
                 super().put(key, unpack_gop(chunk.cursor(Limits()), self._header))

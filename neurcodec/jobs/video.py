@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurcodec.errors import ArgumentError
 from neurcodec.files import pipes
-from neurcodec.files.span import Span, count
+from neurcodec.files.frame_range import FrameRange, count
 from neurcodec.jobs.decode import loading_of, video_info
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions
@@ -51,7 +51,7 @@ class Video:
             raise
         self._base = self._reader.header.time_base
         self._origin = self._reader.index[0].first_pts if self._reader.index else 0
-        self._start = Span()
+        self._start = FrameRange()
 
     def __enter__(self) -> Video:
         return self
@@ -72,7 +72,7 @@ class Video:
         first = place + len(self) if place < 0 else place
         if not 0 <= first < len(self):
             raise IndexError(f"no frame {place} in a video of {len(self)}")
-        with closing(self._decode(Span(Fraction(first), Fraction(first + 1)))) as frames:
+        with closing(self._decode(FrameRange(Fraction(first), Fraction(first + 1)))) as frames:
             return next(frames)
 
     @property
@@ -97,15 +97,15 @@ class Video:
         first = Fraction(frame) if frame is not None else Fraction(time or 0)
         if first < 0:
             raise ArgumentError(f"cannot seek to {float(first):g}, before the start")
-        self._start = Span(first, seconds=frame is None)
+        self._start = FrameRange(first, seconds=frame is None)
 
     def close(self) -> None:
         """Close the file."""
         self._stack.close()
 
-    def _decode(self, span: Span) -> Generator[VideoFrame]:
+    def _decode(self, frame_range: FrameRange) -> Generator[VideoFrame]:
         with self._reading() as reader:
-            playback = Playback(reader, self._decoder, span, self._options.salvage, seekable=True)
+            playback = Playback(reader, self._decoder, frame_range, self._options.salvage, seekable=True)
             with closing(playback.frames()) as frames:
                 for frame in frames:
                     time = (frame.pts - self._origin) * self._base

@@ -12,7 +12,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container.records import ColorRange
+from neurcodec.container.values import ColorRange
 from neurcodec.errors import DamageError, InputError, LimitError
 from neurcodec.media import priority
 from neurcodec.media.colour import BT709, Converter
@@ -29,11 +29,11 @@ os.environ.setdefault("SVT_LOG", "0")  # no banner and, after Ctrl-C, no complai
 def encode_gop(
     frames: NDArray[np.uint8], crf: int, preset: int = 8, threads: int = 0, tuning: str = TUNING
 ) -> list[bytes]:
-    """Encode uint8 RGB frames (frames, height, width, 3) as one closed GOP; return its packets in decoding order.
+    """Encode uint8 RGB frames (frames, height, width, 3) as one closed GOP; return its units in decoding order.
 
     `crf` is 1..70 (above 63 the quantiser stays and the encoder spends still less), `preset` 0 (slow) to 13; `threads`
-    0 is one per core; `tuning` other parameters of SVT-AV1. Temporal delimiters (2 bytes a packet) are left out: the
-    packet boundaries say the same. Sides
+    0 is one per core; `tuning` other parameters of SVT-AV1. Temporal delimiters (2 bytes a unit) are left out: the
+    unit boundaries say the same. Sides
     must be 64 to 16384.
     """
     count, height, width, _ = frames.shape
@@ -46,39 +46,39 @@ def encode_gop(
     encoder.options = {"preset": str(preset), "svtav1-params": f"{tuning}:crf={crf}:lp={threads}"}
     with priority.kept():
         encoder.open()
-    return [bytes(packet).removeprefix(TEMPORAL_DELIMITER) for packet in packets_of(encoder, frames)]
+    return [bytes(unit).removeprefix(TEMPORAL_DELIMITER) for unit in packets_of(encoder, frames)]
 
 
 def packets_of(encoder: Any, frames: NDArray[np.uint8]) -> list[Any]:
     """What an open encoder of yuv420p makes of RGB frames (frames, height, width, 3)."""
     converter = Converter(BT709, ColorRange.LIMITED, frames.shape[1])
-    packets: list[Any] = []
+    units: list[Any] = []
     for number, rgb in enumerate(frames):
         frame = converter.from_rgb(rgb, "yuv420p")
         frame.pts = number
-        packets += encoder.encode(frame)
-    return packets + encoder.encode(None)
+        units += encoder.encode(frame)
+    return units + encoder.encode(None)
 
 
-def decode_gop(packets: Sequence[bytes], count: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Decode packets of `encode_gop` to uint8 RGB (count, height, width, 3), in display order.
+def decode_gop(units: Sequence[bytes], count: int, width: int, height: int) -> NDArray[np.uint8]:
+    """Decode units of `encode_gop` to uint8 RGB (count, height, width, 3), in display order.
 
-    The sizes are what the file declares. LimitError when they are too large; DamageError when the packets do not
+    The sizes are what the file declares. LimitError when they are too large; DamageError when the units do not
     decode, or not to exactly this. The AV1 decoder is told the size before it allocates anything.
     """
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise LimitError(f"the AV1 base layer is declared as {width}x{height}, above the limit")
     decoder: Any = av.CodecContext.create("libdav1d", "r")
-    decoder.thread_count = 1  # dav1d's frame threads can hang for ever on damaged packets (measured)
+    decoder.thread_count = 1  # dav1d's frame threads can hang for ever on damaged units (measured)
     decoder.options = {"max_pixels": str(width * height)}
     converter = Converter(BT709, ColorRange.LIMITED, height)
     out: NDArray[np.uint8] | None = None  # allocated when a frame has shown the declared size to be true
     done = 0
-    for packet in [*packets, None]:
-        if packet == b"":
-            raise DamageError("the AV1 base layer holds an empty packet")
+    for unit in [*units, None]:
+        if unit == b"":
+            raise DamageError("the AV1 base layer holds an empty unit")
         try:
-            decoded = decoder.decode(None if packet is None else av.Packet(packet))
+            decoded = decoder.decode(None if unit is None else av.Packet(unit))
         except av.error.FFmpegError as error:
             raise DamageError(f"the AV1 base layer does not decode ({error.strerror or error})") from None
         for frame in decoded:

@@ -11,7 +11,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from neurcodec.container.records import ColorRange
+from neurcodec.container.values import ColorRange
 from neurcodec.errors import InputError
 
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT

@@ -10,7 +10,7 @@ import av
 from av.bitstream import BitStreamFilterContext
 from av.codec.codec import UnknownCodecError
 
-from neurcodec.container.records import Packet, StreamInfo, StreamKind
+from neurcodec.container.values import Packet, StreamInfo, StreamKind
 
 # Written by muxers about themselves; wrong after a remux, or counted again by the next muxer.
 DROPPED_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import av
 import av.error
 
-from neurcodec.container.records import ColorRange, Packet, StreamInfo
+from neurcodec.container.values import ColorRange, Packet, StreamInfo
 from neurcodec.media import colour, copied, priority
 from neurcodec.media.types import Frame, VideoInfo
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import av
 import av.error
 
-from neurcodec.container.records import ColorRange, Packet, StreamInfo
+from neurcodec.container.values import ColorRange, Packet, StreamInfo
 from neurcodec.errors import InputError, LimitError
 from neurcodec.media import colour, copied
 from neurcodec.media.timing import Timeline, nominal_step

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container.records import ColorRange, StreamInfo
+from neurcodec.container.values import ColorRange, StreamInfo
 
 
 @dataclass(frozen=True, slots=True)

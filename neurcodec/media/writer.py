@@ -15,7 +15,7 @@ import av.error
 import numpy as np
 from av.codec.codec import UnknownCodecError
 
-from neurcodec.container.records import Packet
+from neurcodec.container.values import Packet
 from neurcodec.errors import OutputError
 from neurcodec.media.muxer import FORMATS, Muxer
 from neurcodec.media.types import Frame, VideoInfo

@@ -24,7 +24,7 @@ from neurcodec.errors import InputError
 from neurcodec.training.loop import Schedule, Trainer
 from neurcodec.training.sampler import to_tensor
 
-CUTS = (0, 1, 3, 8, 16, 32, 64, 128)
+CLASS_CHANNELS = (0, 1, 3, 8, 16, 32, 64, 128)
 """Coded channels per class."""
 
 
@@ -135,7 +135,7 @@ class CoarseStage:
             prediction, features = overlapped(last.picture, pixels), warp_features(last.features, pixels)
         with torch.no_grad():
             y = transform.analyse(source, prediction, quality)
-            _, symbols = quantise(y, latent_worth(transform, quality), CUTS)
+            _, symbols = quantise(y, latent_worth(transform, quality), CLASS_CHANNELS)
             plain = transform.linear(symbols, prediction, quality)
         with torch.autocast(self.device.type, torch.bfloat16):
             picture, features = transform.synthesise(symbols, prediction, features, quality)

@@ -17,27 +17,27 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.tables import Tables, build_class_tables, build_value_tables
 from neurcodec.generator.model import Generator
-from neurcodec.training.coarse import CUTS
+from neurcodec.training.coarse import CLASS_CHANNELS
 from neurcodec.training.pairs import clip_name
 from neurcodec.training.prior_network import PriorNet
 
 
-def latent_priors(channels: int, hidden: int, cuts: tuple[int, ...] = CUTS) -> nn.ModuleDict:
+def latent_priors(channels: int, hidden: int, class_channels: tuple[int, ...] = CLASS_CHANNELS) -> nn.ModuleDict:
     """The priors of I and P latents; the three lowest I channels start as the mean of their neighbours."""
     linear = torch.zeros(channels)
     linear[:3] = 1.0
     return nn.ModuleDict(
         {
-            "latents_i": PriorNet(channels, 1, hidden, cuts, 3, linear, None),
-            "latents_p": PriorNet(channels, channels + 4, hidden, cuts, 3, torch.zeros(channels), 0.0),
+            "latents_i": PriorNet(channels, 1, hidden, class_channels, 3, linear, None),
+            "latents_p": PriorNet(channels, channels + 4, hidden, class_channels, 3, torch.zeros(channels), 0.0),
         }
     )
 
 
-def entropy_model(priors: dict[str, PriorNet], cuts: tuple[int, ...]) -> EntropyModel:
-    """The bit plane's integers from trained priors."""
-    tables = Tables(build_value_tables(), {len(cuts): build_class_tables(len(cuts))})
-    return EntropyModel(tables, {name: prior.export() for name, prior in priors.items()}, cuts, b"")
+def entropy_model(priors: dict[str, PriorNet], class_channels: tuple[int, ...]) -> EntropyModel:
+    """the latents' integers from trained priors."""
+    tables = Tables(build_value_tables(), {len(class_channels): build_class_tables(len(class_channels))})
+    return EntropyModel(tables, {name: prior.export() for name, prior in priors.items()}, class_channels, b"")
 
 
 def write_model(

@@ -29,7 +29,7 @@ class NativeConfig:
 
 
 def make_native_pairs(
-    codec: CoarseCodec, cuts: tuple[int, ...], sources: Path, out: Path, config: NativeConfig
+    codec: CoarseCodec, class_channels: tuple[int, ...], sources: Path, out: Path, config: NativeConfig
 ) -> None:
     """Code every source of the pairs in `sources` at random qualities and intervals; index and arrays go to `out`."""
     out.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def make_native_pairs(
         for number in range(config.passes):
             quality, interval = rng.randint(0, 50), rng.choice((1, 2, 3, 3, 3, 4))
             clip = np.ascontiguousarray(source[: kept["frames"], :height, :width])
-            latents = encode_chunk(codec, clip, quality, interval, cuts)
+            latents = encode_chunk(codec, clip, quality, interval, class_channels)
             pictures, features, kinds = [], [], []
             for frame in decode_chunk(codec, latents):
                 pictures.append(to_rgb(frame.picture, height, width))

@@ -57,13 +57,13 @@ class PriorNet(nn.Module):
         channels: int,
         context: int,
         hidden: int,
-        cuts: tuple[int, ...],
+        class_channels: tuple[int, ...],
         shift: int,
         linear: Tensor,
         previous: float | None,
     ) -> None:
         super().__init__()
-        self.cuts, self.shift = cuts, shift
+        self.class_channels, self.shift = class_channels, shift
         scale = (9 * (channels + 2)) ** -0.5
         self.context = nn.Parameter(torch.randn(hidden, context, 3, 3) * (9 * context) ** -0.5)
         self.context_bias = nn.Parameter(torch.zeros(hidden))
@@ -73,7 +73,7 @@ class PriorNet(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.classes = nn.Parameter(torch.zeros(2, hidden))
         self.classes_bias = nn.Parameter(torch.zeros(2))
-        self.class_embedding = nn.Parameter(torch.zeros(len(cuts), hidden))
+        self.class_embedding = nn.Parameter(torch.zeros(len(class_channels), hidden))
         self.values = nn.Parameter(torch.randn(2 * channels, hidden) * 0.02)
         self.values_bias = nn.Parameter(torch.zeros(2 * channels))
         direct = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])
@@ -97,7 +97,7 @@ class PriorNet(nn.Module):
             [values.clamp(-127, 127) * (2.0**self.shift / 64), classes[:, None] / 4, torch.ones_like(values[:, :1])], 1
         )
         known = torch.zeros_like(values[:1, :1])
-        cuts = torch.tensor(self.cuts, device=values.device)
+        class_channels = torch.tensor(self.class_channels, device=values.device)
         class_total = values.new_zeros(len(values))
         value_total = values.new_zeros(len(values))
         for number, (row, column) in enumerate(ORDER):
@@ -119,7 +119,7 @@ class PriorNet(nn.Module):
             )
             chosen = classes[at]
             class_total = class_total + self.class_cost(weight, features, chosen)
-            coded = torch.arange(values.shape[1], device=values.device)[:, None, None] < cuts[chosen][:, None]
+            coded = torch.arange(values.shape[1], device=values.device)[:, None, None] < class_channels[chosen][:, None]
             bits = self.value_cost(weight, features, chosen, mean, values[at])
             value_total = value_total + (bits * coded).sum((1, 2, 3))
             known = known.clone()
@@ -136,7 +136,8 @@ class PriorNet(nn.Module):
         out = torch.einsum("oc,nchw->nohw", weight["classes"], features) + weight["classes_bias"][:, None, None]
         mean = ste_round(out[:, 0], 1 / 8).clamp(-4, 11)
         low, high = -CLASS_SCALE_OFFSET / 4, (CLASS_SCALES - 1 - CLASS_SCALE_OFFSET) / 4
-        return class_bits(classes, mean, ste_round(out[:, 1], 1 / 4).clamp(low, high), len(self.cuts)).sum((1, 2))
+        scale = ste_round(out[:, 1], 1 / 4).clamp(low, high)
+        return class_bits(classes, mean, scale, len(self.class_channels)).sum((1, 2))
 
     def value_cost(
         self, weight: dict[str, Tensor], features: Tensor, classes: Tensor, linear: Tensor, values: Tensor

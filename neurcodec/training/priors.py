@@ -1,7 +1,7 @@
 """Stage `priors`: both priors on what the real encoder writes, with the codec frozen.
 
 Training chunks are encoded as `ncodec encode` does, and every frame's symbols and integer contexts are recorded by
-the bit plane itself; so motion, long chains and all qualities are seen as they are in files.
+the coder of latents itself; so motion, long chains and all qualities are seen as they are in files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from neurcodec.coarse.codec import encode_chunk
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.container import FrameType
-from neurcodec.entropy.bitplane import STREAMS, ChunkCoder, Motion, Planes, code_chunk
+from neurcodec.entropy.latent_coder import STREAMS, ChunkCoder, Motion, Planes, code_chunk
 from neurcodec.entropy.model import PRIORS, EntropyModel
 from neurcodec.entropy.prior import Array
 from neurcodec.training.coarse import ClipSampler
@@ -57,7 +57,7 @@ class Recorder:
             raise ValueError("recording needs the symbols")
         return value
 
-    def code(self, prior: str, context: Array, cuts: np.ndarray, limit: int, planes: Planes | None) -> Planes:
+    def code(self, prior: str, context: Array, class_channels: np.ndarray, limit: int, planes: Planes | None) -> Planes:
         """Keep the symbols and hand them on."""
         if planes is None:
             raise ValueError("recording needs the symbols")
@@ -74,7 +74,7 @@ def record(
     for _ in range(config.chunks):
         frames = sampler.chain(int(sampler.random.integers(2, config.frames)), config.size)
         quality, interval = int(64 * sampler.random.random() ** 1.4), int(sampler.random.choice((1, 2, 3, 3, 4)))
-        latents = encode_chunk(codec, np.ascontiguousarray(frames), quality, interval, entropy.cuts)
+        latents = encode_chunk(codec, np.ascontiguousarray(frames), quality, interval, entropy.class_channels)
         recorder = Recorder(records)
         coder = ChunkCoder(entropy, dict.fromkeys(STREAMS, recorder), grid, quality)
         code_chunk(coder, [frame.type for frame in latents], latents)

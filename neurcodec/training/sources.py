@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container.records import ColorRange
+from neurcodec.container.values import ColorRange
 from neurcodec.media.av1 import packets_of
 from neurcodec.media.colour import BT709, SCALING, Converter
 from neurcodec.training.photographs import over_photograph

@@ -77,7 +77,7 @@ def trained_codec(runs: Path) -> tuple[CoarseCodec, nn.ModuleDict, EntropyModel]
     if (runs / "priors" / "checkpoint.json").exists():
         load_run(every, runs / "priors")
     rounded_to_bfloat16(codec)
-    return codec.eval(), every, entropy_model(dict(every.items()), coarse.CUTS)  # type: ignore[arg-type]
+    return codec.eval(), every, entropy_model(dict(every.items()), coarse.CLASS_CHANNELS)  # type: ignore[arg-type]
 
 
 def rounded_to_bfloat16(model: nn.Module) -> None:
@@ -114,7 +114,8 @@ def run_native(place: Place, settings: Mapping[str, str]) -> None:
     """Stage native."""
     config = configured(native.NativeConfig, settings)
     codec, _, entropy = trained_codec(place.runs)
-    native.make_native_pairs(codec.to(place.device), entropy.cuts, place.runs / "pairs", place.runs / "native", config)
+    pairs_of, out = place.runs / "pairs", place.runs / "native"
+    native.make_native_pairs(codec.to(place.device), entropy.class_channels, pairs_of, out, config)
 
 
 def run_captions(place: Place, settings: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ def write_tiny_model(folder: Path, seed: int = 0) -> None:
         channels=8, layers=2, feature_channels=8, token_channels=8, embedding=16, heads=2, temporal_channels=8
     )
     torch.nn.init.normal_(generator.tails, std=0.02, generator=torch.Generator().manual_seed(seed))
-    cuts = (0, 1, 3, 8, 16)
+    class_channels = (0, 1, 3, 8, 16)
     channels = len(codec.intra.basis)
-    priors = dict(latent_priors(channels, 8, cuts).items())
-    write_model(folder, codec, generator, entropy_model(priors, cuts))  # type: ignore[arg-type]
+    priors = dict(latent_priors(channels, 8, class_channels).items())
+    write_model(folder, codec, generator, entropy_model(priors, class_channels))  # type: ignore[arg-type]

@@ -16,10 +16,10 @@ from neurcodec import container
 from neurcodec.codec import networks
 from neurcodec.codec.layered import LayeredCodec
 from neurcodec.container import FrameType, Profile, Substream
-from neurcodec.entropy import bitplane
+from neurcodec.entropy import latent_coder
 from neurcodec.errors import DamageError
 from neurcodec.files import models
-from neurcodec.files.span import Span
+from neurcodec.files.frame_range import FrameRange
 from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.inspection import verify_file
 from neurcodec.jobs.options import DecodeOptions
@@ -32,14 +32,14 @@ DETAIL = (("detail", 2),)
 def test_the_base_skips_frames_and_they_are_filled(
     divisor: int, base: int, layered: Encode, moving: Path, tiny_model: Path, ncodec: Run
 ) -> None:
-    path = layered(backbone_interval=divisor)
+    path = layered(mini_gop=divisor)
     (gop,) = chunks(path)
-    assert gop.base is not None and gop.base.rate_divisor == divisor
+    assert gop.base is not None and gop.base.mini_gop == divisor
     assert (Substream.MOTION in gop.substreams) == (divisor > 1)
     assert verify_file(path, model=str(tiny_model)).frames == 11
     facts = json.loads(ncodec("info", path, "--json").stdout)
     assert facts["frame_types"] == {"base": base, "filled": 11 - base}
-    assert (facts["format_version"], facts["backbone_intervals"]) == ("1.5", [divisor])
+    assert (facts["format_version"], facts["mini_gops"]) == ("1.5", [divisor])
     filled, truth = shown(path, tiny_model), original(moving)
     kept = [index for index, kind in enumerate(gop.frame_types) if kind is not FrameType.S]
     held = filled[[max(k for k in kept if k <= index) for index in range(11)]]
@@ -48,7 +48,7 @@ def test_the_base_skips_frames_and_they_are_filled(
 
 def test_filling_moves_what_moves(layered: Encode, moving: Path, tiny_model: Path) -> None:
     """Without its motion a filled frame is further from the source."""
-    (gop,) = chunks(layered(backbone_interval=3))
+    (gop,) = chunks(layered(mini_gop=3))
     codec = LayeredCodec(networks.load(models.find(str(tiny_model)), "cpu", diffusion=False))
     symbols = codec.parse(gop, container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED))
     still = [f if f.motion is None else replace(f, motion=np.zeros_like(f.motion)) for f in symbols.latents]
@@ -63,9 +63,9 @@ def test_filling_moves_what_moves(layered: Encode, moving: Path, tiny_model: Pat
 def test_detail_brings_base_frames_nearer(
     detail: int, finer: tuple[int, ...], layered: Encode, moving: Path, tiny_model: Path
 ) -> None:
-    plain, path = layered(backbone_interval=1), layered((("detail", detail),))
+    plain, path = layered(mini_gop=1), layered((("detail", detail),))
     (before,), (gop,) = chunks(plain), chunks(path)
-    assert gop.substreams[Substream.PACKETS] == before.substreams[Substream.PACKETS]
+    assert gop.substreams[Substream.CODED_BASE] == before.substreams[Substream.CODED_BASE]
     assert len(gop.substreams[Substream.LATENTS_P]) > 4
     truth, coarse, detailed = original(moving), shown(plain, tiny_model), shown(path, tiny_model)
     changed = [index for index in range(11) if (coarse[index] != detailed[index]).any()]
@@ -76,37 +76,36 @@ def test_detail_brings_base_frames_nearer(
 def test_filled_frames_take_detail_from_their_neighbours(layered: Encode, moving: Path, tiny_model: Path) -> None:
     truth = original(moving)
     errors = [
-        error(shown(layered(options, backbone_interval=2), tiny_model)[1::2], truth[1::2])
-        for options in ((), (("detail", 1),))
+        error(shown(layered(options, mini_gop=2), tiny_model)[1::2], truth[1::2]) for options in ((), (("detail", 1),))
     ]
     assert errors[1] < errors[0]
 
 
 def test_the_generator_runs_on_them(layered: Encode, tiny_model: Path) -> None:
-    path = layered(DETAIL, backbone_interval=2)
+    path = layered(DETAIL, mini_gop=2)
     assert (shown(path, tiny_model, diffusion=True) != shown(path, tiny_model)).any()
 
 
 def test_seeking_gives_the_frames_of_a_whole_decode(layered: Encode, tiny_model: Path) -> None:
-    path = layered(DETAIL, backbone_interval=3, gop_seconds=Fraction(4, 25))
+    path = layered(DETAIL, mini_gop=3, gop_seconds=Fraction(4, 25))
     assert len(chunks(path)) == 3
     whole = shown(path, tiny_model, diffusion=True)
-    part = shown(path, tiny_model, diffusion=True, span=Span(Fraction(5), Fraction(8)))
+    part = shown(path, tiny_model, diffusion=True, frame_range=FrameRange(Fraction(5), Fraction(8)))
     assert (part == whole[5:8]).all()
 
 
 FORGERIES = {
-    "heads": lambda gop: replace(gop, substreams={**gop.substreams, Substream.PACKETS: b"\x04\xff\xff\xff\xff"}),
+    "heads": lambda gop: replace(gop, substreams={**gop.substreams, Substream.CODED_BASE: b"\x04\xff\xff\xff\xff"}),
     "no motion": without(Substream.MOTION),
     "no detail": without(Substream.LATENTS_P),
-    "digest": lambda gop: replace(gop, latents_digest=bitplane.digest([])),
-    "divisor": lambda gop: replace(gop, base=replace(gop.base, rate_divisor=2)),
+    "digest": lambda gop: replace(gop, latents_digest=latent_coder.digest([])),
+    "divisor": lambda gop: replace(gop, base=replace(gop.base, mini_gop=2)),
 }
 
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_what_is_forged_is_damage_and_salvaged(name: str, layered: Encode, tiny_model: Path) -> None:
-    whole = layered(DETAIL, backbone_interval=3, gop_seconds=Fraction(4, 25))
+    whole = layered(DETAIL, mini_gop=3, gop_seconds=Fraction(4, 25))
     path = forged(whole, FORGERIES[name])
     assert verify_file(path, quick=True).chunks == 3
     with pytest.raises(DamageError, match="the chunk of frames 4 to 7"):

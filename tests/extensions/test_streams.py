@@ -176,7 +176,7 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
 
 
 def forged(path: Path, changed: dict[Substream, bytes], target: Path) -> Path:
-    """The file with other side streams in its first chunk, all CRCs right."""
+    """The file with other conditioning in its first chunk, all CRCs right."""
     with path.open("rb") as file, target.open("wb") as out:
         reader = Reader(file)
         writer = Writer(out, reader.header, reader.model)

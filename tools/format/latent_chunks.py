@@ -22,8 +22,8 @@ from neurcodec.container import (
     frame_types,
 )
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import bitplane, packets, texture
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy import latent_coder, temporal_units, texture
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.motion import MODES, MOTION_LIMIT
 from neurcodec.extensions.detail import stream as detailed
@@ -31,7 +31,7 @@ from neurcodec.extensions.filling import stream as filling
 from neurcodec.extensions.sketch import stream as sketch
 
 CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
-CUTS = (0, 2, 5)
+CLASS_CHANNELS = (0, 2, 5)
 Source = Callable[[random.Random], int]
 
 
@@ -73,9 +73,9 @@ def chunk(
             motion = np.concatenate([mode[None], planes(2, MOTION_LIMIT)])
         if kind is not FrameType.S:
             quality = chance.randrange(64)
-            classes = choices(len(CUTS)).astype(np.uint8)
-            coded = np.arange(CUTS[-1])[:, None, None] < np.array(CUTS)[classes]
-            y = np.where(coded, planes(CUTS[-1], bitplane.LATENT_LIMIT), 0).astype(np.int16)
+            classes = choices(len(CLASS_CHANNELS)).astype(np.uint8)
+            coded = np.arange(CLASS_CHANNELS[-1])[:, None, None] < np.array(CLASS_CHANNELS)[classes]
+            y = np.where(coded, planes(CLASS_CHANNELS[-1], latent_coder.LATENT_LIMIT), 0).astype(np.int16)
         result.append(FrameLatents(kind, motion, classes, y, quality))
     return result
 
@@ -90,13 +90,13 @@ def gop(
 ) -> Gop:
     """A chunk that holds these latents."""
     times = tuple(pts or (512 * i for i in range(len(latents))))
-    streams = bitplane.encode(model, latents, quality)
-    return Gop(times, last_duration, quality, interval, streams, bitplane.digest(latents))
+    streams = latent_coder.encode(model, latents, quality)
+    return Gop(times, last_duration, quality, interval, streams, latent_coder.digest(latents))
 
 
 def base() -> Gop:
     """A chunk with a base layer (that is none) in place of latents."""
-    return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, bitplane.digest([]), BaseLayer(2, 1, 50))
+    return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, latent_coder.digest([]), BaseLayer(2, 1, 50))
 
 
 def filled(
@@ -124,11 +124,11 @@ def filled(
     )
     streams = {Substream.BASE: b"AV1 packets"} | motion | finer
     pts = tuple(512 * i for i in range(frames))
-    return Gop(pts, 512, quality, 1, streams, bitplane.digest(latents), BaseLayer(1, divisor, 50))
+    return Gop(pts, 512, quality, 1, streams, latent_coder.digest(latents), BaseLayer(1, divisor, 50))
 
 
 def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
-    """A native chunk with all side streams that it may have."""
+    """A native chunk with all conditioning that it may have."""
     edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
     streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode_edges(edges), Substream.TEXTURE: b"\x2a",
                Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
@@ -140,7 +140,7 @@ def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
     """A chunk with coded heads of a base layer (OBUs of random bytes) and a texture gap."""
     rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
     gap = {Substream.TEXTURE: b"\x07", Substream.TEXTURE_GAP: texture.encode(levels(chance, size))}
-    return replace(base(), pts=tuple(range(6)), substreams={**packets.encode(rows), **gap})
+    return replace(base(), pts=tuple(range(6)), substreams={**temporal_units.encode(rows), **gap})
 
 
 def strong(gop: Gop, strength: int, start: int = 0) -> Gop:

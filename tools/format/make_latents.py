@@ -1,4 +1,4 @@
-"""Write the bit plane's test vectors again: python -m tools.format.make_latents. The same bytes come out every time.
+"""Write the test vectors of latents again: python -m tools.format.make_latents. The same bytes come out every time.
 
 tests/vectors/latents/*.nvc decode to the latents whose digests tests/vectors/latents/digests.json lists, chunk by
 chunk; tests/vectors/bad_latents/*.nvc are whole files whose latents must be refused, with the class of error that
@@ -22,7 +22,7 @@ from neurcodec.container import (
     Reader,
     Substream,
 )
-from neurcodec.entropy import bitplane, texture
+from neurcodec.entropy import latent_coder, texture
 from neurcodec.entropy import motion as motion_plane
 from neurcodec.entropy.model import PRIORS, EntropyModel
 from neurcodec.entropy.prior import PriorWeights
@@ -36,7 +36,7 @@ from neurcodec.entropy.tables import (
     normalise,
 )
 from tools.format.latent_chunks import (
-    CUTS,
+    CLASS_CHANNELS,
     Source,
     base,
     chunk,
@@ -91,10 +91,12 @@ def prior(chance: random.Random, channels: int, classes: int, planes: int, previ
 def make_model() -> EntropyModel:
     """The model of the vectors; its file is committed, and this says where it came from."""
     chance = random.Random(20)
-    channels = CUTS[-1]
-    shapes = ((channels, len(CUTS), 1, False), (channels, len(CUTS), channels + 4, True))
+    channels = CLASS_CHANNELS[-1]
+    shapes = ((channels, len(CLASS_CHANNELS), 1, False), (channels, len(CLASS_CHANNELS), channels + 4, True))
     priors = {name: prior(chance, *shape) for name, shape in zip(PRIORS, shapes, strict=True)}
-    return EntropyModel(Tables(value_tables(), {len(CUTS): build_class_tables(len(CUTS))}), priors, CUTS, b"")
+    classes = len(CLASS_CHANNELS)
+    tables = Tables(value_tables(), {classes: build_class_tables(classes)})
+    return EntropyModel(tables, priors, CLASS_CHANNELS, b"")
 
 
 def good(model: EntropyModel) -> dict[str, bytes]:
@@ -141,7 +143,7 @@ def beyond(model: EntropyModel, chance: random.Random, size: tuple[int, int]) ->
         assert far[1].motion is not None
         far[1].motion[1, 0, 0] = 512
         wide = gop(model, far, 1, 30)
-    with patch.object(bitplane, "LATENT_LIMIT", 32001):
+    with patch.object(latent_coder, "LATENT_LIMIT", 32001):
         large = chunk(chance, size, 1, 1)
         assert large[0].classes is not None and large[0].y is not None
         large[0].classes[0, 0], large[0].y[0, 0, 0] = 2, 32001

@@ -40,7 +40,7 @@ Content = Gop | Packet | dict[str, str]
 
 
 def gop(pts: Sequence[int], last_duration: int, number: int = 0, base: BaseLayer | None = None) -> Gop:
-    """A chunk whose substreams are text."""
+    """A record whose substreams are text."""
     parts = {Substream.MOTION: b"motion", Substream.LATENTS_I: b"intra", Substream.LATENTS_P: b"backbone"}
     if base:
         parts[Substream.BASE] = b"base layer"
@@ -72,7 +72,7 @@ def even(start: int, frames: int, number: int = 0) -> Gop:
 
 
 def holding(substreams: dict[Substream, bytes]) -> Gop:
-    """A chunk of one frame with these substreams."""
+    """A record of one frame with these substreams."""
     return replace(even(0, 1), substreams=substreams)
 
 
@@ -107,7 +107,7 @@ def good() -> dict[str, bytes]:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Preamble and chunks."""
+    """Preamble and records."""
     parts, at = [data[:12]], 12
     while at < len(data):
         end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
@@ -116,8 +116,8 @@ def split(data: bytes) -> list[bytes]:
     return parts
 
 
-def chunk(kind: bytes, payload: bytes, flags: int = 0) -> bytes:
-    """A chunk with a right CRC."""
+def record(kind: bytes, payload: bytes, flags: int = 0) -> bytes:
+    """A record with a right CRC."""
     body = kind + bytes([flags]) + len(payload).to_bytes(4, "little") + payload
     return body + crc32(body).to_bytes(4, "little")
 
@@ -128,14 +128,14 @@ def sealed(parts: Sequence[bytes]) -> bytes:
     for part in parts[1:-1]:
         chain = crc32(part[-4:], chain)
     end = parts[-1]
-    return b"".join([*parts[:-1], chunk(b"FEND", end[9:-8] + chain.to_bytes(4, "little"))])
+    return b"".join([*parts[:-1], record(b"FEND", end[9:-8] + chain.to_bytes(4, "little"))])
 
 
 def changed(parts: Sequence[bytes], number: int, place: int, value: bytes) -> bytes:
     """The file with some bytes of one payload replaced, and all CRCs right."""
     part = parts[number]
     payload = part[9 : 9 + place] + value + part[9 + place + len(value) : -4]
-    return sealed([*parts[:number], chunk(part[:4], payload, part[4]), *parts[number + 1 :]])
+    return sealed([*parts[:number], record(part[:4], payload, part[4]), *parts[number + 1 :]])
 
 
 def bad() -> dict[str, tuple[str, bytes]]:
@@ -143,11 +143,11 @@ def bad() -> dict[str, tuple[str, bytes]]:
     whole = good()["example"]
     parts = split(whole)
     preamble, head, model, gopc = parts[0], parts[1], parts[2], parts[5]
-    flagged = chunk(b"GOPC", gopc[9:-4], 1)
-    bases = {Substream.BASE: b"base", Substream.PACKETS: b"packets"}
+    flagged = record(b"GOPC", gopc[9:-4], 1)
+    bases = {Substream.BASE: b"base", Substream.CODED_BASE: b"packets"}
     textures = {Substream.TEXTURE_MAP: b"map", Substream.TEXTURE_GAP: b"gap"}
     return {
-        "native_base": ("DamageError", pack([holding({Substream.PACKETS: b"packets"})], minor=3)),
+        "native_base": ("DamageError", pack([holding({Substream.CODED_BASE: b"packets"})], minor=3)),
         "base_twice": ("DamageError", pack([holding(bases)], LAYERED, minor=3)),
         "texture_twice": ("DamageError", pack([holding(textures)], minor=4)),
         "signature": ("FormatError", b"\x0b" + whole[1:]),
@@ -156,8 +156,8 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "newer_reader": ("FormatError", sealed([preamble[:8] + b"\x01\xff\xff\0", *parts[1:]])),
         "file_flags": ("FormatError", sealed([preamble[:11] + b"\x01", *parts[1:]])),
         "chunk_flags": ("FormatError", sealed([*parts[:5], flagged, *parts[6:]])),
-        "critical": ("FormatError", sealed([*parts[:3], chunk(b"NEWC", b"?"), *parts[3:]])),
-        "mixed_case": ("FormatError", sealed([*parts[:3], chunk(b"nEWC", b"?"), *parts[3:]])),
+        "critical": ("FormatError", sealed([*parts[:3], record(b"NEWC", b"?"), *parts[3:]])),
+        "mixed_case": ("FormatError", sealed([*parts[:3], record(b"nEWC", b"?"), *parts[3:]])),
         "timing": ("FormatError", changed(parts, 5, 5, b"\x03")),
         "crc": ("DamageError", whole.replace(b"motion", b"notion", 1)),
         "cut": ("DamageError", whole[:-30]),
@@ -165,7 +165,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "trailing": ("DamageError", whole + b"\0"),
         "no_head": ("DamageError", sealed([preamble, *parts[2:]])),
         "second_head": ("DamageError", sealed([*parts[:3], head, *parts[3:]])),
-        "other_copy": ("DamageError", sealed([*parts[:3], chunk(b"modl", model[9:-5] + b"?"), *parts[3:]])),
+        "other_copy": ("DamageError", sealed([*parts[:3], record(b"modl", model[9:-5] + b"?"), *parts[3:]])),
         "zero_width": ("DamageError", changed(parts, 1, 1, b"\0")),
         "long_integer": ("DamageError", changed(parts, 1, 1, b"\xc0\x00")),
         "zero_time_base": ("DamageError", changed(parts, 1, 4, b"\0")),
@@ -176,7 +176,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "frames_exchanged": ("DamageError", sealed([*parts[:5], parts[7], parts[6], parts[5], *parts[8:]])),
         "late_stream": ("DamageError", sealed([*parts[:3], *parts[4:6], parts[3], *parts[6:]])),
         "no_stream": ("DamageError", sealed([*parts[:3], *parts[4:]])),
-        "chain": ("DamageError", b"".join([*parts[:4], chunk(b"meta", b"\x01\x05Title\x07example"), *parts[5:]])),
+        "chain": ("DamageError", b"".join([*parts[:4], record(b"meta", b"\x01\x05Title\x07example"), *parts[5:]])),
         "frame_count": ("DamageError", changed(parts, 9, 0, b"\x06")),
         "too_wide": ("LimitError", changed(parts, 1, 1, b"\x80\x80\x02")),
     }

@@ -1,4 +1,4 @@
-"""Write the tables, the packet dictionary and the example of bitstream_spec.md: python -m tools.format.update_spec."""
+"""Write the tables, the head dictionary and the example of bitstream_spec.md: python -m tools.format.update_spec."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import textwrap
 from pathlib import Path
 
 from neurcodec.container import Limits, tables
-from neurcodec.container.chunks import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
-from neurcodec.container.schema import Cursor, Field, Span, decode
-from neurcodec.entropy.packet_dictionary import CODED
+from neurcodec.container.framing import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
+from neurcodec.container.schema import Cursor, Field, FrameRange, decode
+from neurcodec.entropy.head_dictionary import CODED
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "bitstream_spec.md"
 EXAMPLE = ROOT / "tests" / "vectors" / "good" / "example.nvc"
-_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|packet dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|head dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
 _ROW_BYTES = 16
 
 
@@ -45,10 +45,10 @@ def table(name: str) -> str:
     return head + "".join(row(field, names) + "\n" for field in tables.TABLES[name])
 
 
-def spans(data: bytes) -> list[Span]:
+def spans(data: bytes) -> list[FrameRange]:
     """Every field of a file as (start, end, name, value)."""
     limits = Limits()
-    out: list[Span] = []
+    out: list[FrameRange] = []
     decode(tables.PREAMBLE_TABLE, Cursor(data[:PREAMBLE_BYTES], "preamble", 0, limits, out))
     at = PREAMBLE_BYTES
     while at < len(data):
@@ -84,7 +84,7 @@ def updated(text: str) -> str:
         name = match[2]
         if name == "example":
             body = dump(EXAMPLE.read_bytes())
-        elif name == "packet dictionary":
+        elif name == "head dictionary":
             body = "```\n" + "\n".join(textwrap.wrap(CODED, 120)) + "\n```\n"
         else:
             body = table(name.removeprefix("table: "))

@@ -5,7 +5,7 @@ once for each of these, and prints a Markdown table of bytes, LPIPS (squeeze), i
 
   base         the AV1 base, enlarged: the plain file without the generator (native: the coarse picture)
   generator    the same file with it
-  filling      every other frame left out of the base and filled by our motion (--backbone-interval 2)
+  filling      every other frame left out of the base and filled by our motion (--mini-gop 2)
   detail       latents on every 8th base frame (--detail 8)
   caption      the clip's text (--caption), from --captions
   sketch       edges of each chunk's first frame (--sketch)
@@ -62,7 +62,7 @@ def variants(plain: EncodeOptions, caption: str) -> dict[str, EncodeOptions]:
         found = {"caption": replace(plain, extensions=(("caption", caption),))} | found
     if plain.profile is Profile.LAYERED:
         found = {
-            "filling": replace(plain, backbone_interval=2),
+            "filling": replace(plain, mini_gop=2),
             "detail": replace(plain, extensions=(("detail", 8),)),
         } | found
     return found

@@ -41,7 +41,7 @@ PARTS = ("exactness", "memory", "pixels", "compiled", "speed")
 
 
 def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
-    """The bit plane: known digests, and files of one device on the other."""
+    """the latents: known digests, and files of one device on the other."""
     yield "prior, random integers", selftest.digest()[:16], selftest.digest() == selftest.EXPECTED
     vectors = ROOT / "tests" / "vectors"
     known = json.loads((vectors / "latents" / "digests.json").read_text())
@@ -69,7 +69,7 @@ def exactness(bench: Bench, sources: list[Path]) -> Iterator[Row]:
 
 
 def pixels(bench: Bench, sources: list[Path], profiles: Iterable[Profile], compile: bool) -> Iterator[Row]:
-    """The pixel plane: the device in its precision against the CPU in float32."""
+    """the pictures: the device in its precision against the CPU in float32."""
     for profile in profiles:
         peak, worst, total, count = 0, 0.0, 0.0, 0
         for source in sources:

@@ -33,7 +33,7 @@ from neurcodec.codec.base import base_size
 from neurcodec.codec.layered import base_frames, measured_gap, restored
 from neurcodec.codec.strength import best_share
 from neurcodec.container import BaseLayer
-from neurcodec.entropy import packets
+from neurcodec.entropy import temporal_units
 from neurcodec.entropy.conditioning import Conditioning
 from neurcodec.errors import NcodecError
 from neurcodec.evaluation.clips import Clip, Frames, load
@@ -93,7 +93,7 @@ def measure_clip(
                 if not wanted:
                     continue
                 decoded, coded = av1_round_trip(clip.frames, scale, crf, preset, text)
-                size = OVERHEAD + sum(map(len, packets.encode(coded).values()))
+                size = OVERHEAD + sum(map(len, temporal_units.encode(coded).values()))
                 pictures = enlarged(decoded, clip)
                 painted = painted_by(generator, decoded, clip, crf, scale) if generator else None
                 fit = best_share(clip.frames, pictures, painted) if painted is not None else 0.0

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container.records import Packet, StreamInfo, StreamKind
+from neurcodec.container.values import Packet, StreamInfo, StreamKind
 from neurcodec.media import Frame, VideoInfo, VideoWriter
 from tools.scenes import flight, flight_objects, globe
 

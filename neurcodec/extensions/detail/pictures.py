@@ -14,7 +14,7 @@ from torch import Tensor
 from neurcodec.coarse.codec import CoarseFrame, latent_worth, quantise, to_device, to_picture
 from neurcodec.coarse.model import CoarseCodec
 from neurcodec.container import FrameType
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.extensions.detail.stream import NAME, detailed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def level(quality: int, device: torch.device) -> Tensor:
 @torch.inference_mode()
 def search(
     codec: CoarseCodec,
-    cuts: Sequence[int],
+    class_channels: Sequence[int],
     sources: NDArray[np.uint8],
     latents: Sequence[FrameLatents],
     bases: Bases,
@@ -43,7 +43,8 @@ def search(
 ) -> list[FrameLatents]:
     """The latents with those that bring every `wanted`-th base frame nearer to its source; None or 0: no frame.
 
-    sources: the chunk's frames, uint8 (T, H, W, 3). bases: of its decoded base frames. cuts: `EntropyModel.cuts`.
+    sources: the chunk's frames, uint8 (T, H, W, 3). bases: of its decoded base frames.
+    class_channels: as of `EntropyModel`.
     """
     found = list(latents)
     if not wanted:
@@ -54,7 +55,7 @@ def search(
             source = to_picture(sources[index], base.picture.device)
             at = level(quality, source.device)
             y = codec.inter.analyse(source, base.picture, at)
-            classes, rounded = quantise(y, latent_worth(codec.inter, at), cuts)
+            classes, rounded = quantise(y, latent_worth(codec.inter, at), class_channels)
             planes = classes[0].cpu().numpy().astype(np.uint8), rounded[0].cpu().numpy().astype(np.int16)
             found[index] = replace(latents[index], classes=planes[0], y=planes[1])
     return found

@@ -22,7 +22,7 @@ from neurcodec.coarse.model import CoarseCodec
 from neurcodec.coarse.motion_search import Field, search_backbone, search_sparse
 from neurcodec.coarse.warp import BLOCK
 from neurcodec.container import FrameType
-from neurcodec.entropy.bitplane import FrameLatents
+from neurcodec.entropy.latent_coder import FrameLatents
 
 if TYPE_CHECKING:
     from neurcodec.extensions.pictures import Bases
@@ -51,7 +51,7 @@ def shares(between: range) -> list[float]:
 @torch.inference_mode()
 def search(
     codec: CoarseCodec,
-    cuts: Sequence[int],
+    class_channels: Sequence[int],
     sources: NDArray[np.uint8],
     latents: Sequence[FrameLatents],
     bases: Bases,

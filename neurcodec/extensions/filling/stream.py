@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from neurcodec.container import FrameType, Substream
-from neurcodec.entropy.bitplane import ChunkCoder, FrameLatents, SymbolCoder, coding_order, positions
+from neurcodec.entropy.latent_coder import ChunkCoder, FrameLatents, SymbolCoder, coding_order, positions
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.rangecoder import Decoder, Encoder
 

@@ -1,4 +1,4 @@
-"""The bit plane of a chunk (bitstream_spec.md sections 6.5 and 6.6, annexes C and D).
+"""the latents of a chunk (bitstream_spec.md sections 6.5 and 6.6, annexes C and D).
 
 `latents(model, content, gop)` decodes one chunk of `container.read`, and checks its digest.
 """
@@ -51,7 +51,7 @@ class ChunkDecoder:
         interval = self.coders[2].bits(8) if detail else 0
         need(not detail or interval > 0, "an interval of detail latents of 0")
         self.classes = blank(self.grid)
-        self.latents = [blank(self.grid) for _ in range(self.model.cuts[-1])]
+        self.latents = [blank(self.grid) for _ in range(self.model.class_channels[-1])]
         bases = [i for i, kind in enumerate(types) if kind != "S"]
         for number, place in enumerate(bases):
             before = bases[number - 1] if number else place
@@ -73,7 +73,7 @@ class ChunkDecoder:
 
     def intra(self) -> Frame:
         context = [blank(self.grid, max(0, self.coders[1].bits(6) - 10))]
-        reader = FrameDecoder(self.model, "latents_i", context, self.model.cuts, 32000)
+        reader = FrameDecoder(self.model, "latents_i", context, self.model.class_channels, 32000)
         self.classes, self.latents = reader.decode(self.coders[1])
         return None, None, self.classes, self.latents
 
@@ -93,7 +93,7 @@ class ChunkDecoder:
             *(inputs(plane, shift) for plane in self.latents), times(self.classes, 16),
             *(inputs(plane, shift) for plane in self.motion), self.quality,
         ]  # fmt: skip
-        reader = FrameDecoder(self.model, "latents_p", context, self.model.cuts, 32000)
+        reader = FrameDecoder(self.model, "latents_p", context, self.model.class_channels, 32000)
         self.classes, self.latents = reader.decode(self.coders[2])
 
     def between(self) -> Frame:

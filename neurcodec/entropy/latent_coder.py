@@ -1,4 +1,4 @@
-"""A chunk's bit plane (spec section 6.5): its frames' integers, to and from the range-coded substreams."""
+"""A chunk's latents (spec section 6.5): its frames' integers, to and from the range-coded substreams."""
 
 from __future__ import annotations
 
@@ -74,8 +74,10 @@ Motion = NDArray[np.int64]
 class PlaneCoder(Protocol):
     """Codes one frame's planes with the named prior, or records them."""
 
-    def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
-        """Code classes and values; `cuts` is the number of coded channels by class, `limit` bounds the values."""
+    def code(
+        self, prior: str, context: Array, class_channels: NDArray[np.int64], limit: int, planes: Planes | None
+    ) -> Planes:
+        """Code classes and values; `class_channels`: how many channels a class codes; `limit` bounds the values."""
         ...
 
     def motion(self, kind: FrameType, place: Motion, last: Motion, planes: Planes | None) -> Planes:
@@ -110,14 +112,16 @@ class SymbolCoder:
         self.coder.bits(value, QUALITY_BITS)
         return value
 
-    def code(self, prior: str, context: Array, cuts: NDArray[np.int64], limit: int, planes: Planes | None) -> Planes:
+    def code(
+        self, prior: str, context: Array, class_channels: NDArray[np.int64], limit: int, planes: Planes | None
+    ) -> Planes:
         """See `PlaneCoder.code`; DamageError when a decoded value is out of range."""
         state = PriorState(self.model.priors[prior], context)
         for number in range(4):
             rows, columns = state.start_pass(number)
-            classes = self.classes(state, len(cuts), None if planes is None else planes[0][rows, columns])
+            classes = self.classes(state, len(class_channels), None if planes is None else planes[0][rows, columns])
             mean, tables = state.value_tables(classes)
-            coded = np.arange(mean.shape[1]) < cuts[classes][:, None]
+            coded = np.arange(mean.shape[1]) < class_channels[classes][:, None]
             values = np.zeros_like(mean)
             wanted = planes[1][:, rows, columns].T[coded] if planes is not None else None
             values[coded] = self.residuals(tables[coded], mean[coded], wanted)
@@ -188,7 +192,7 @@ class ChunkCoder:
     ) -> None:
         self.model, self.coders, self.grid = model, coders, grid
         self.quality = plane(quality, grid)
-        self.latents = (np.zeros(grid, dtype=np.int64), np.zeros((model.cuts[-1], *grid), dtype=np.int64))
+        self.latents = (np.zeros(grid, dtype=np.int64), np.zeros((model.class_channels[-1], *grid), dtype=np.int64))
         self.motion: Motion = np.zeros((2, *grid), dtype=np.int64)
         self.sparse = self.motion
 
@@ -226,14 +230,15 @@ class ChunkCoder:
         planes = None
         if given is not None and given.classes is not None and given.y is not None:
             planes = given.classes.astype(np.int64), given.y.astype(np.int64)
-        cuts = np.array(self.model.cuts)
+        class_channels = np.array(self.model.class_channels)
         if kind is FrameType.I:
-            return self.coders[Substream.LATENTS_I].code("latents_i", self.quality, cuts, LATENT_LIMIT, planes)
+            coder = self.coders[Substream.LATENTS_I]
+            return coder.code("latents_i", self.quality, class_channels, LATENT_LIMIT, planes)
         classes, y = self.latents
         context = np.concatenate(
             [self.scaled(y, "latents_p"), 16.0 * classes[None], self.scaled(self.motion, "latents_p"), self.quality]
         )
-        return self.coders[Substream.LATENTS_P].code("latents_p", context, cuts, LATENT_LIMIT, planes)
+        return self.coders[Substream.LATENTS_P].code("latents_p", context, class_channels, LATENT_LIMIT, planes)
 
     def sparse_frame(self, distance: int, span: int, given: FrameLatents | None) -> FrameLatents:
         """Code the motion of an S frame, given that of the backbone after it and of the S frame before it."""

@@ -1,4 +1,4 @@
-"""The coded base layer: packets come back bit for bit, the second reader agrees, hostile bytes are refused."""
+"""The coded base layer: units come back bit for bit, the second reader agrees, hostile bytes are refused."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from neurcodec.container import BaseLayer, Gop, Substream
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import packets
+from neurcodec.entropy import temporal_units
 from neurcodec.errors import DamageError
 from neurcodec.media.av1 import encode_gop
 from reference_decoder import Refused
-from reference_decoder import packets as spec_packets
+from reference_decoder import temporal_units as spec_units
 
 
 def chunk(streams: dict[Substream, bytes], frames: int) -> Gop:
@@ -34,28 +34,28 @@ packet_bytes = st.lists(st.builds(obu, headers, payloads), min_size=1, max_size=
 
 
 def coded(row: list[bytes]) -> bytes:
-    streams = packets.encode(row)
-    assert list(streams) == [Substream.PACKETS]
-    assert packets.decode(chunk(streams, len(row))) == row
-    return streams[Substream.PACKETS]
+    streams = temporal_units.encode(row)
+    assert list(streams) == [Substream.CODED_BASE]
+    assert temporal_units.decode(chunk(streams, len(row))) == row
+    return streams[Substream.CODED_BASE]
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(packet_bytes, min_size=1, max_size=5))
 def test_packets_come_back(row: list[bytes]) -> None:
-    assert spec_packets.packets(coded(row), len(row)) == row
+    assert spec_units.units(coded(row), len(row)) == row
 
 
 @pytest.mark.parametrize("crf", [30, 63])
 def test_av1_packets_take_fewer_bytes(crf: int) -> None:
     row = encode_gop(np.stack(scene(40, (128, 96))), crf)
     data = coded(row)
-    assert spec_packets.packets(data, len(row)) == row
+    assert spec_units.units(data, len(row)) == row
     assert len(data) < sum(map(len, row)) - 12 * len(row)
 
 
 @pytest.mark.parametrize(
-    "packet",
+    "unit",
     [
         b"",
         b"AV1",
@@ -64,26 +64,26 @@ def test_av1_packets_take_fewer_bytes(crf: int) -> None:
         obu(0x33, bytes(9)),  # with the reserved bit
         b"\x30" + bytes(9),  # without a size
         b"\x32\x81\x00" + b"x",  # with a size of two bytes that needs one
-        obu(0x12, b"") * (packets.most(2)),
+        obu(0x12, b"") * (temporal_units.most(2)),
     ],
 )
-def test_other_packets_stay_as_they_are(packet: bytes) -> None:
-    row = [obu(0x32, b"frame"), packet]
-    streams = packets.encode(row)
+def test_other_packets_stay_as_they_are(unit: bytes) -> None:
+    row = [obu(0x32, b"frame"), unit]
+    streams = temporal_units.encode(row)
     assert streams == {Substream.BASE: b"".join(pack_uvar(len(one)) + one for one in row)}
-    assert packets.decode(chunk(streams, 2)) == row
+    assert temporal_units.decode(chunk(streams, 2)) == row
 
 
 def test_the_most_obus() -> None:
-    coded([obu(0x12, b"") * (packets.most(2) - 1), obu(0x12, b"")])
+    coded([obu(0x12, b"") * (temporal_units.most(2) - 1), obu(0x12, b"")])
 
 
 def test_too_many_obus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets, "SPARE", packets.SPARE + 1)
-    streams = packets.encode([obu(0x12, b"") * packets.most(1)])
+    monkeypatch.setattr(temporal_units, "SPARE", temporal_units.SPARE + 1)
+    streams = temporal_units.encode([obu(0x12, b"") * temporal_units.most(1)])
     monkeypatch.undo()
     with pytest.raises(DamageError, match="too many OBUs"):
-        packets.decode(chunk(streams, 1))
+        temporal_units.decode(chunk(streams, 1))
 
 
 def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
@@ -95,28 +95,28 @@ def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
         data = bytearray(good[: rng.choice((len(good), rng.randint(1, len(good))))])
         data[rng.randrange(min(len(data), 60))] ^= 1 << rng.randrange(8)
         try:
-            found = packets.decode(chunk({Substream.PACKETS: bytes(data)}, len(row)))
+            found = temporal_units.decode(chunk({Substream.CODED_BASE: bytes(data)}, len(row)))
         except DamageError:
             refused += 1
             with pytest.raises(Refused):
-                spec_packets.packets(bytes(data), len(row))
+                spec_units.units(bytes(data), len(row))
         else:
-            assert found == spec_packets.packets(bytes(data), len(row))
+            assert found == spec_units.units(bytes(data), len(row))
     assert refused > 70
     for other in (good + b"x", good[:-1], b"", b"\x05abc"):
         with pytest.raises(DamageError):
-            packets.decode(chunk({Substream.PACKETS: other}, len(row)))
+            temporal_units.decode(chunk({Substream.CODED_BASE: other}, len(row)))
 
 
 def test_sizes_out_of_range_are_refused() -> None:
     class Huge(bytes):
         def __len__(self) -> int:
-            return packets.MAX_PAYLOAD
+            return temporal_units.MAX_PAYLOAD
 
     with pytest.raises(DamageError, match="size of an OBU"):
-        packets.Heads(packets.Encoder(), 1, None).obu((0x32, Huge()))
+        temporal_units.Heads(temporal_units.Encoder(), 1, None).obu((0x32, Huge()))
 
 
 def test_the_tables_are_the_logistic_function() -> None:
-    assert list(packets.SQUASH) == [round(4096 / (1 + math.exp(8 - i / 2))) for i in range(33)] == spec_packets.S
-    assert packets.stretched() == spec_packets.STRETCH
+    assert list(temporal_units.SQUASH) == [round(4096 / (1 + math.exp(8 - i / 2))) for i in range(33)] == spec_units.S
+    assert temporal_units.stretched() == spec_units.STRETCH

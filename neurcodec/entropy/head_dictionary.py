@@ -1,9 +1,9 @@
-"""What the packet coder has learned before a chunk: heads of OBUs, coded by itself (spec section 6.10).
+"""What the unit coder has learned before a chunk: heads of OBUs, coded by itself (spec section 6.10).
 
-Made by tools/format/make_packet_dictionary.py. Never changed: files need it to decode.
+Made by tools/format/make_head_dictionary.py. Never changed: files need it to decode.
 """
 
-PACKETS = (24, 48, 96, 160)
+UNITS = (24, 48, 96, 160)
 """Packets of each chunk of the dictionary."""
 
 CODED = (

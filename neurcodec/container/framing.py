@@ -1,4 +1,4 @@
-"""The framing: preamble, chunks with their CRC, and the search for the next whole chunk (spec sections 3, 10)."""
+"""The framing: preamble, records with their CRC, and the search for the next whole record (spec sections 3, 10)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import BinaryIO
 from zlib import crc32
 
 from neurcodec.container import tables
-from neurcodec.container.records import Limits
 from neurcodec.container.schema import Cursor, Values, decode, encode
+from neurcodec.container.values import Limits
 from neurcodec.errors import DamageError, FormatError, LimitError
 
 PREAMBLE_BYTES = 12
@@ -57,8 +57,8 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """One whole chunk; `payload` is empty for a type that this version does not know."""
+class Record:
+    """One whole record; `payload` is empty for a type that this version does not know."""
 
     type: bytes
     offset: int
@@ -68,7 +68,7 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """Offset of the first byte after the chunk."""
+        """Offset of the first byte after the record."""
         return self.offset + FRAME_BYTES + self.length
 
     def cursor(self, limits: Limits) -> Cursor:
@@ -109,25 +109,25 @@ def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
     return data, values
 
 
-def pack_chunk(kind: bytes, payload: bytes) -> bytes:
-    """A chunk around a payload."""
+def pack_record(kind: bytes, payload: bytes) -> bytes:
+    """A record around a payload."""
     body = kind + b"\0" + len(payload).to_bytes(4, "little") + payload
     return body + crc32(body).to_bytes(4, "little")
 
 
-def read_chunk(source: Source, limits: Limits, check_crc: bool = True) -> Chunk | None:
-    """The chunk at the source's offset, or None at the end of the file."""
+def read_record(source: Source, limits: Limits, check_crc: bool = True) -> Record | None:
+    """The record at the source's offset, or None at the end of the file."""
     start = source.offset
     head = source.read(HEADER_BYTES)
     if not head:
         return None
     kind, length = head[:4], int.from_bytes(head[5:], "little")
     if len(head) < HEADER_BYTES or (source.size is not None and start + FRAME_BYTES + length > source.size):
-        raise DamageError(f"at byte {start}: the file ends within a chunk (cut off, or its length is damaged)")
+        raise DamageError(f"at byte {start}: the file ends within a record (cut off, or its length is damaged)")
     name = _readable(kind)
-    cap = limits.metadata_bytes if kind == tables.META else limits.chunk_bytes
+    cap = limits.metadata_bytes if kind == tables.META else limits.record_bytes
     if length > cap:
-        raise LimitError(f"at byte {start}: chunk {name} of {length} bytes is above the limit of {cap}")
+        raise LimitError(f"at byte {start}: record {name} of {length} bytes is above the limit of {cap}")
     payload, crc = [], crc32(head)
     for piece in source.pieces(length):
         crc = crc32(piece, crc)
@@ -135,30 +135,30 @@ def read_chunk(source: Source, limits: Limits, check_crc: bool = True) -> Chunk 
             payload.append(piece)
     stored = source.read(4)
     if source.offset != start + FRAME_BYTES + length:
-        raise DamageError(f"at byte {start}: the file ends within a chunk (cut off, or its length is damaged)")
+        raise DamageError(f"at byte {start}: the file ends within a record (cut off, or its length is damaged)")
     if check_crc and stored != crc.to_bytes(4, "little"):
-        raise DamageError(f"at byte {start}: chunk {name} is damaged (its CRC differs)")
+        raise DamageError(f"at byte {start}: record {name} is damaged (its CRC differs)")
     _check_kind(kind, head[4], start)
-    return Chunk(kind, start, length, b"".join(payload), stored)
+    return Record(kind, start, length, b"".join(payload), stored)
 
 
 def _readable(kind: bytes) -> str:
-    """A chunk type in a message: one line, and nothing that a terminal takes for a command."""
+    """A record type in a message: one line, and nothing that a terminal takes for a command."""
     return "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in kind)
 
 
 def _check_kind(kind: bytes, flags: int, start: int) -> None:
     name = _readable(kind)
     if not (kind.isalpha() and (kind.isupper() or kind.islower())):
-        raise FormatError(f"at byte {start}: '{name}' is not a chunk type")
+        raise FormatError(f"at byte {start}: '{name}' is not a record type")
     if flags:
-        raise FormatError(f"at byte {start}: chunk {name} has reserved flags set; a newer reader is needed")
+        raise FormatError(f"at byte {start}: record {name} has reserved flags set; a newer reader is needed")
     if kind.isupper() and kind not in tables.KNOWN_TYPES:
-        raise FormatError(f"at byte {start}: chunk {name} is critical and not known; a newer reader is needed")
+        raise FormatError(f"at byte {start}: record {name} is critical and not known; a newer reader is needed")
 
 
-def resync(source: Source, start: int, limits: Limits) -> Chunk | None:
-    """The first whole chunk of a known type after a damaged one at `start`, or None.
+def resync(source: Source, start: int, limits: Limits) -> Record | None:
+    """The first whole record of a known type after a damaged one at `start`, or None.
 
     The place that the damaged chunk's own length points to is tried first. After too much work on false starts, which
     only a forged file has, the search gives up.
@@ -167,8 +167,8 @@ def resync(source: Source, start: int, limits: Limits) -> Chunk | None:
     source.seek(start)
     head = source.read(HEADER_BYTES)
     following = start + FRAME_BYTES + int.from_bytes(head[5:], "little")
-    if len(head) == HEADER_BYTES and following < size and (chunk := _try(source, following, limits)):
-        return chunk
+    if len(head) == HEADER_BYTES and following < size and (record := _try(source, following, limits)):
+        return record
     work, spent = start + 1, 0
     while work < size:
         source.seek(work)
@@ -179,21 +179,21 @@ def resync(source: Source, start: int, limits: Limits) -> Chunk | None:
             if match.end() + 4 > len(window):
                 source.seek(offset + 5)
                 length = int.from_bytes(source.read(4).ljust(4, b"\xff"), "little")
-            if length > limits.chunk_bytes or offset + FRAME_BYTES + length > size:
+            if length > limits.record_bytes or offset + FRAME_BYTES + length > size:
                 continue
             spent += length
             if spent > _FREE_WORK + 16 * (offset - start):
                 return None
-            if chunk := _try(source, offset, limits):
-                return chunk
+            if record := _try(source, offset, limits):
+                return record
         work += _PIECE
     return None
 
 
-def _try(source: Source, offset: int, limits: Limits) -> Chunk | None:
+def _try(source: Source, offset: int, limits: Limits) -> Record | None:
     source.seek(offset)
     try:
-        chunk = read_chunk(source, limits)
+        record = read_record(source, limits)
     except (DamageError, FormatError, LimitError):
         return None
-    return chunk if chunk is not None and chunk.type in tables.KNOWN_TYPES else None
+    return record if record is not None and record.type in tables.KNOWN_TYPES else None

@@ -1,4 +1,4 @@
-"""The backbone interval of a chunk, from how well motion alone explains it: calm chunks take longer ones."""
+"""The mini-GOP of a chunk, from how well motion alone explains it: calm chunks take longer ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The AV1 packets of a base layer, without what their frame headers repeat (substream 8, spec section 6.10).
+"""The AV1 temporal units of a base layer, without what their frame headers repeat (substream 8, spec section 6.10).
 
 At the lowest rates most of a base layer is frame headers: 16 bytes of a frame that has 20. The first bytes of every OBU
 are coded with adaptive binary decisions, each the mixed guess of several contexts; the rest, which AV1's own arithmetic
-coder has made, stays as it is. Any packets of plain OBUs (`split`) come back bit for bit.
+coder has made, stays as it is. Any units of plain OBUs (`split`) come back bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from neurcodec.container import FrameType, Gop, Limits, Substream
 from neurcodec.container.schema import Cursor, pack_uvar
-from neurcodec.entropy.packet_dictionary import CODED, PACKETS
+from neurcodec.entropy.head_dictionary import CODED, UNITS
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.errors import DamageError
 
@@ -23,7 +23,7 @@ HEAD = 20
 """So many bytes of an OBU's payload are coded; what follows is copied."""
 MAX_PAYLOAD = 1 << 30
 SPARE = 16
-"""A chunk of n packets has at most 2 n + 16 OBUs: its coder's time and memory have a bound."""
+"""A chunk of n units has at most 2 n + 16 OBUs: its coder's time and memory have a bound."""
 
 SQUASH = (
     1, 2, 4, 6, 10, 17, 27, 45, 74, 120, 194, 311, 488, 747, 1102, 1546, 2048,
@@ -110,28 +110,28 @@ Obu = tuple[int, bytes]
 """Header byte and payload."""
 
 
-def most(packets: int) -> int:
-    """So many OBUs a chunk of so many packets may have."""
-    return 2 * packets + SPARE
+def most(units: int) -> int:
+    """So many OBUs a chunk of so many units may have."""
+    return 2 * units + SPARE
 
 
 class Heads:
-    """The heads of the OBUs of a chunk of so many packets, over one range coder.
+    """The heads of the OBUs of a chunk of so many units, over one range coder.
 
     A head is the OBU's header byte, the five bytes of its size as LEB128 (of which those behind the last one are 0 and
     not coded) and the first 20 bytes of its payload. Its bytes are guessed by the OBU's number in the chunk, the
     two bytes before, and the last head that began alike.
     """
 
-    def __init__(self, coder: Encoder | Decoder, packets: int, like: Heads | None) -> None:
-        self.most = most(packets)
+    def __init__(self, coder: Encoder | Decoder, units: int, like: Heads | None) -> None:
+        self.most = most(units)
         self.mixed: Mixed = Mixed(coder, like.mixed if like else None)
         self.number = 0
         self.last = bytes(PAYLOAD + 1)
         self.alike: dict[bytes, bytes] = {}
 
-    def packet(self, given: Sequence[Obu] | None) -> list[tuple[bytes, int]]:
-        """Code one packet; `given` is what an encoder writes. Returns head and payload size of each OBU."""
+    def unit(self, given: Sequence[Obu] | None) -> list[tuple[bytes, int]]:
+        """Code one unit; `given` is what an encoder writes. Returns head and payload size of each OBU."""
         found: list[tuple[bytes, int]] = []
         more = 1
         while more:
@@ -186,9 +186,9 @@ class Heads:
         return bytes(head), size
 
 
-def split(packet: bytes) -> list[Obu] | None:
-    """The OBUs of a packet; None if there are none, or one has no shortest size, an extension or a reserved bit."""
-    cursor = Cursor(packet, "AV1 packet", 0, Limits())
+def split(unit: bytes) -> list[Obu] | None:
+    """The OBUs of a unit; None if there are none, or one has no shortest size, an extension or a reserved bit."""
+    cursor = Cursor(unit, "AV1 unit", 0, Limits())
     obus = []
     try:
         while cursor.left:
@@ -203,51 +203,51 @@ def split(packet: bytes) -> list[Obu] | None:
 
 @cache
 def primed() -> Heads:
-    """What every chunk's coder has learned before: the heads of the dictionary's packets."""
+    """What every chunk's coder has learned before: the heads of the dictionary's units."""
     coder = Decoder(base64.b64decode(CODED))
     heads = Heads(coder, 0, None)
-    for count in PACKETS:
+    for count in UNITS:
         heads = Heads(coder, count, heads)
         for _ in range(count):
-            heads.packet(None)
+            heads.unit(None)
     coder.finish()
     return heads
 
 
-def encode(packets: Sequence[bytes]) -> dict[Substream, bytes]:
-    """The substream of a chunk's packets: 8, or 3, which has them as they are, when they are not plain OBUs."""
-    rows = [obus for packet in packets if (obus := split(packet))]
-    if len(rows) < len(packets) or sum(map(len, rows)) > most(len(packets)):
-        return {Substream.BASE: b"".join(pack_uvar(len(packet)) + packet for packet in packets)}
+def encode(units: Sequence[bytes]) -> dict[Substream, bytes]:
+    """The substream of a chunk's units: 8, or 3, which has them as they are, when they are not plain OBUs."""
+    rows = [obus for unit in units if (obus := split(unit))]
+    if len(rows) < len(units) or sum(map(len, rows)) > most(len(units)):
+        return {Substream.BASE: b"".join(pack_uvar(len(unit)) + unit for unit in units)}
     coder = Encoder()
-    heads = Heads(coder, len(packets), primed())
+    heads = Heads(coder, len(units), primed())
     for obus in rows:
-        heads.packet(obus)
+        heads.unit(obus)
     coded = coder.finish()
     tails = [payload[HEAD:] for obus in rows for _, payload in obus]
-    return {Substream.PACKETS: b"".join([pack_uvar(len(coded)), coded, *tails])}
+    return {Substream.CODED_BASE: b"".join([pack_uvar(len(coded)), coded, *tails])}
 
 
 def decode(gop: Gop) -> list[bytes]:
-    """The packets of a chunk with a base layer; DamageError when its substreams do not hold them."""
+    """The units of a chunk with a base layer; DamageError when its substreams do not hold them."""
     streams = gop.substreams
-    if Substream.PACKETS not in streams:
+    if Substream.CODED_BASE not in streams:
         cursor = Cursor(streams.get(Substream.BASE, b""), "base layer", 0, Limits())
-        packets = []
+        units = []
         while cursor.left:
-            packets.append(cursor.take(cursor.uvar()))
-        return packets
-    cursor = Cursor(streams[Substream.PACKETS], "base layer", 0, Limits())
+            units.append(cursor.take(cursor.uvar()))
+        return units
+    cursor = Cursor(streams[Substream.CODED_BASE], "base layer", 0, Limits())
     coder = Decoder(cursor.take(cursor.uvar()))
     count = sum(kind is not FrameType.S for kind in gop.frame_types)
     heads = Heads(coder, count, primed())
-    packets = []
+    units = []
     for _ in range(count):
         parts = []
-        for head, size in heads.packet(None):
+        for head, size in heads.unit(None):
             start = head[PAYLOAD:]
             parts += [head[:1], pack_uvar(size), start, cursor.take(size - len(start))]
-        packets.append(b"".join(parts))
+        units.append(b"".join(parts))
     coder.finish()
     cursor.finish()
-    return packets
+    return units

@@ -55,15 +55,15 @@ class State:
         return b
 
 
-def heads(coder: RangeDecoder, state: State, packets: int) -> list[list[list[int]]]:
-    """The heads of a chunk: of each packet, of each OBU, 26 places at most."""
+def heads(coder: RangeDecoder, state: State, units: int) -> list[list[list[int]]]:
+    """The heads of a chunk: of each unit, of each OBU, 26 places at most."""
     chunk: list[list[int]] = []
     out: list[list[list[int]]] = []
-    for _ in range(packets):
+    for _ in range(units):
         out.append([])
         follows = 1
         while follows:
-            need(len(chunk) < 2 * packets + 16, "an OBU too many")
+            need(len(chunk) < 2 * units + 16, "an OBU too many")
             before = chunk[-1] if chunk else [0] * 7
             head: list[int] = []
             model = before
@@ -107,16 +107,16 @@ def size(head: list[int]) -> int:
 
 @cache
 def dictionary() -> State:
-    coder = RangeDecoder(base64.b64decode(text_block("packet dictionary")))
+    coder = RangeDecoder(base64.b64decode(text_block("head dictionary")))
     state = State()
-    for packets in (24, 48, 96, 160):
-        heads(coder, state, packets)
+    for units in (24, 48, 96, 160):
+        heads(coder, state, units)
     coder.end()
     return state
 
 
-def packets(data: bytes, count: int) -> list[bytes]:
-    """The packets of substream 8."""
+def units(data: bytes, count: int) -> list[bytes]:
+    """The units of substream 8."""
     b = Bytes(data)
     coder = RangeDecoder(b.raw(b.uvar()))
     tails = b.data

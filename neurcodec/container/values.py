@@ -28,7 +28,7 @@ class Profile(IntEnum):
 
 
 class Substream(IntEnum):
-    """What a substream of a GOPC chunk holds. Numbers are never reused."""
+    """What a substream of a GOPC record holds. Numbers are never reused."""
 
     MOTION = 0
     LATENTS_I = 1
@@ -38,7 +38,7 @@ class Substream(IntEnum):
     SKETCH = 5
     TEXTURE = 6
     TEXTURE_MAP = 7
-    PACKETS = 8
+    CODED_BASE = 8
     TEXTURE_GAP = 9
     STRENGTH = 10
 
@@ -62,7 +62,7 @@ class ColorRange(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The picture and its timing (chunk HEAD). `frame_rate` 0 = variable or unknown; colour ids are CICP's (H.273)."""
+    """The picture and its timing (record HEAD). `frame_rate` 0 = variable or unknown; colour ids are CICP's (H.273)."""
 
     width: int
     height: int
@@ -81,7 +81,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that made the file (chunk MODL). Each hash is the first 16 bytes of a SHA-256."""
+    """The model that made the file (record MODL). Each hash is the first 16 bytes of a SHA-256."""
 
     name: str
     weights_hash: bytes
@@ -90,16 +90,16 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class BaseLayer:
-    """How the base layer of a chunk was reduced: picture size / scale, frame rate / rate_divisor, AV1 quantiser."""
+    """How the base layer of a chunk was reduced: picture size / scale, frame rate / mini_gop, AV1 quantiser."""
 
     scale: int
-    rate_divisor: int
+    mini_gop: int
     quantiser: int
 
 
 @dataclass(frozen=True, slots=True)
 class Gop:
-    """One closed group of pictures (chunk GOPC). `pts` has one entry per frame, in time base units, rising.
+    """One closed group of pictures (record GOPC). `pts` has one entry per frame, in time base units, rising.
 
     `last_duration` 0 = unknown. `first_frame` is the number of the chunk's first frame in the file; the writer counts
     it itself and ignores what is given. Empty substreams are not stored.
@@ -108,7 +108,7 @@ class Gop:
     pts: tuple[int, ...]
     last_duration: int
     quality: int
-    backbone_interval: int
+    mini_gop: int
     substreams: Mapping[Substream, bytes]
     latents_digest: bytes
     base: BaseLayer | None = None
@@ -122,12 +122,12 @@ class Gop:
     @property
     def frame_types(self) -> tuple[FrameType, ...]:
         """Type of each frame; in a chunk with a base layer I and P are its frames, and S are filled."""
-        return frame_types(len(self.pts), self.base.rate_divisor if self.base else self.backbone_interval)
+        return frame_types(len(self.pts), self.base.mini_gop if self.base else self.mini_gop)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """A stream copied from the source (chunk strm). Names of codec, layout and format are FFmpeg's; 0 or "" = unknown.
+    """A stream copied from the source (record strm). Names of codec, layout and format are FFmpeg's; 0 or "" = unknown.
 
     Streams are numbered from 0 in the order in which they are written. An attachment's bytes are its `extradata`.
     """
@@ -148,7 +148,7 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet of a copied stream (in chunk pckt). Times are in the stream's time base; `duration` 0 = unknown."""
+    """One packet of a copied stream (in record pckt). Times are in the stream's time base; `duration` 0 = unknown."""
 
     stream: int
     data: bytes
@@ -161,7 +161,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """Where a GOPC chunk starts in the file, and the number and pts of its first frame."""
+    """Where a GOPC record starts in the file, and the number and pts of its first frame."""
 
     offset: int
     first_frame: int
@@ -193,7 +193,7 @@ class Limits:
     side: int = 16384
     pixels: int = 1 << 28
     chunk_pixels: int = 1 << 32
-    chunk_bytes: int = 64 << 20
+    record_bytes: int = 64 << 20
     chunk_frames: int = 255
     seconds: int = 12 * 3600
     streams: int = 64
@@ -207,9 +207,9 @@ class Limits:
         return cls(**{entry.name: _UNLIMITED for entry in fields(cls)})
 
 
-def frame_types(frames: int, backbone_interval: int) -> tuple[FrameType, ...]:
+def frame_types(frames: int, mini_gop: int) -> tuple[FrameType, ...]:
     """Types of a chunk's frames: I first, P at each multiple of the interval and at the end, S elsewhere."""
     return tuple(
-        FrameType.I if i == 0 else FrameType.P if i % backbone_interval == 0 or i == frames - 1 else FrameType.S
+        FrameType.I if i == 0 else FrameType.P if i % mini_gop == 0 or i == frames - 1 else FrameType.S
         for i in range(frames)
     )
