@@ -14,8 +14,8 @@ __all__ = ["decode", "encode", "layered", "native", "workers"]
 
 
 def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an error, but not that of a copy whose parent died before it said what to do."""
-    if kind is not EOFError:
+    """Print an error, but not that of a copy which begins when its parent, or that one's semaphores, are gone."""
+    if kind not in (EOFError, FileNotFoundError):
         sys.__excepthook__(kind, error, trace)
 
 
