@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
+from neurcodec.codec.networks import load_network
 from neurcodec.errors import ModelError
 from neurcodec.generator.condition import Condition
+from neurcodec.generator.diffusion import TIMESTEP
 from neurcodec.generator.model import SHARES, Generator
 from neurcodec.training.start import start_from
 
@@ -126,3 +129,28 @@ def test_another_prior_is_refused(fresh: Generator, tmp_path: Path) -> None:
         start_from(fresh, tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match="not found"):
         start_from(fresh, tmp_path / "none.safetensors")
+
+
+def test_the_one_step_of_ddim_gives_x0() -> None:
+    """Scaled-linear betas, rescaled to zero terminal SNR; from the last of 1000 steps to t = 0 (spec 8.1)."""
+    betas = torch.linspace(0.0001**0.5, 0.02**0.5, 1000, dtype=torch.float64) ** 2
+    signal = (1 - betas).cumprod(0).sqrt()
+    signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+    x0, noise = torch.rand(3, 8, 8, dtype=torch.float64) * 2 - 1, torch.randn(3, 8, 8, dtype=torch.float64)
+    at, after = signal[TIMESTEP], 1.0
+    x = at * x0 + (1 - at**2).sqrt() * noise
+    found = (x - at * x0) / (1 - at**2).sqrt()
+    assert torch.equal(x, noise)
+    assert torch.equal(after * x0 + (1 - after**2) ** 0.5 * found, x0)
+
+
+@pytest.mark.parametrize("change", ["config", "weights"])
+def test_a_folder_that_does_not_hold_the_network_is_an_error(change: str, tmp_path: Path) -> None:
+    Generator(CHANNELS, 3).save(tmp_path)
+    if change == "config":
+        config = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps({**config, "more": 1}))
+    else:
+        (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"\x08" + bytes(20))
+    with pytest.raises(ModelError, match="cannot load Generator"):
+        load_network(Generator, tmp_path, torch.device("cpu"))

@@ -102,7 +102,7 @@ def test_every_stage_to_a_model(trained: Callable[..., Any], tmp_path: Path, nco
     own, kept, mean = (
         Generator(**stages.BRANCHES),
         Generator(**stages.BRANCHES),
-        Generator.from_pretrained(place.out / "generator", low_cpu_mem_usage=False),
+        Generator.load(place.out / "generator"),
     )
     stages.load_run(own, place.runs / "generator")
     stages.load_run(kept, place.runs / "kept")

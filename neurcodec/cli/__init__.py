@@ -7,11 +7,13 @@ at its top, so that `ncodec --help` answers at once.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import pkgutil
 import signal
 import sys
+import threading
 from contextlib import suppress
 from types import FrameType
 from typing import Any, TextIO
@@ -22,6 +24,7 @@ from neurcodec import __version__
 from neurcodec.cli._help import GroupedCommands
 from neurcodec.cli._text import plain
 from neurcodec.errors import INTERRUPTED, NcodecError, OutputError
+from neurcodec.jobs import memory
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -94,11 +97,15 @@ def main() -> None:
     for known in _SIGNALS:
         if signal.getsignal(known) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
             signal.signal(known, _interrupt)
+    memory.keep()
     code = _run()
-    if code == INTERRUPTED:  # at once: threads that are still in native code are not waited for
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    if code != INTERRUPTED:  # else threads that are still in native code are not waited for
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)  # all that `sys.exit` does but to take torch's modules apart, which takes a second
 
 
 def _run() -> int:

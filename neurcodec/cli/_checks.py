@@ -71,7 +71,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _torchvision() -> Check:
-    """Not needed, but a torchvision of another torch keeps diffusers from being imported."""
+    """Not needed, but one of another torch keeps torchmetrics, of `ncodec bench`, from being imported."""
     name = "torchvision"
     try:
         found = metadata.version(name)
@@ -113,7 +113,7 @@ def _devices() -> Iterator[Check]:
         from neurcodec.generator.restore import working_type
     except _BROKEN as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        yield Check("devices", f"torch or diffusers cannot be imported ({reason})", "mend the packages named above")
+        yield Check("devices", f"torch cannot be imported ({reason})", "mend the packages named above")
         return
     kind = str(working_type(torch.device("cpu"))).removeprefix("torch.")
     yield Check("cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, generator in {kind}")

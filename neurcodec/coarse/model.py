@@ -12,10 +12,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from neurcodec.coarse.network import Network
 from neurcodec.coarse.warp import BLOCK
 
 COLOUR = torch.tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / torch.tensor([[3.0], [2.0], [6.0]]).sqrt()
@@ -129,14 +128,13 @@ def powers(quality: Tensor) -> Tensor:
     return torch.cat([q, q**2, q**3, q**4], 1)
 
 
-class CoarseCodec(ModelMixin, ConfigMixin):
+class CoarseCodec(Network):
     """The transforms of I and P frames; spec section 7 gives their place in decoding."""
 
-    @register_to_config
     def __init__(
         self, luma: int = 96, chroma: int = 16, width: int = 96, features: int = 64, synthesis_blocks: int = 4
     ) -> None:
-        super().__init__()
+        super().__init__(luma=luma, chroma=chroma, width=width, features=features, synthesis_blocks=synthesis_blocks)
         basis = dct_basis(luma, chroma)
         self.intra = Transform(basis, width, features, synthesis_blocks, conditional=False, finer=1.5)
         self.inter = Transform(basis, width, features, synthesis_blocks, conditional=True, finer=1.0)

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from diffusers.models.modeling_utils import ModelMixin
-from torch import nn
+from safetensors import SafetensorError
 
 from neurcodec.coarse.model import CoarseCodec
+from neurcodec.coarse.network import Network
 from neurcodec.codec.device import choose, reported
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.errors import ModelError
 from neurcodec.files.models import Model
 from neurcodec.generator.model import Generator
 
-Network = TypeVar("Network", bound=ModelMixin)
+N = TypeVar("N", bound=Network)
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,14 @@ def _loaded(model: Model, hashes: bytes, device_name: str, diffusion: bool, comp
     return Networks(model, device, entropy, coarse, generator)
 
 
-def load_network(kind: type[Network], folder: Path, device: torch.device) -> Network:
+def load_network(kind: type[N], folder: Path, device: torch.device) -> N:
     """A network from its folder, in float32, for inference; ModelError when the folder does not hold one."""
     try:
-        network = kind.from_pretrained(
-            folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True, use_safetensors=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        network = kind.load(folder).to(device)
+    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(f"{folder}: cannot load {kind.__name__}: {' '.join(str(error).split())}") from error
-    module: nn.Module = network
-    module.to(device).eval()
     if device.type == "cuda":  # the layout that its convolutions in bfloat16 want
-        for weight in module.parameters():
+        for weight in network.parameters():
             if weight.dim() == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network

@@ -26,6 +26,17 @@ def zero(module: nn.Module) -> nn.Module:
     return module
 
 
+def add_over(x: Tensor, small: Tensor, gain: Tensor | None = None) -> Tensor:
+    """x (N, C, h s, w s) plus `small` (N, C, h, w), each of its values held over a square of s x s; with `gain`, of the
+    shape of `small`, x times 1 + gain as well."""
+    side = x.shape[2] // small.shape[2]
+    squares = x.unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    total = squares + small[:, :, :, None, :, None]
+    if gain is not None:
+        total = torch.addcmul(total, squares, gain[:, :, :, None, :, None])
+    return total.flatten(4, 5).flatten(2, 3)
+
+
 class FrameEmbedder(nn.Module):
     """Timestep, quality, scale, kind and texture index of each frame to a gain and a shift at some places of the
     body."""
@@ -82,7 +93,7 @@ class SemanticAttention(nn.Module):
         key, value = key_value.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value, mask).transpose(1, 2).reshape(n, h * w, c)
         added = self.out(mixed).transpose(1, 2).reshape(n, c, h, w)
-        return x + F.interpolate(added, scale_factor=4)
+        return add_over(x, added)
 
     def tokens(
         self, pooled: Tensor, features: Tensor, told: Mapping[str, Tensor], frames: int
@@ -130,9 +141,8 @@ class TextureBranch(nn.Module):
         self.out = zero(nn.Conv2d(hidden, 3 * channels, 3, padding=1, bias=False))
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """levels (N, 1, H/8, W/8), 0 where there are none: first shift, late gain, late shift, (N, C, H/4, W/4)
+        """levels (N, 1, H/8, W/8), 0 where there are none: first shift, late gain, late shift, (N, C, H/8, W/8)
         each."""
         known = (levels > 0).to(levels.dtype)
-        added = F.interpolate(self.out(F.silu(self.hidden(levels)) * known), scale_factor=2)
-        first, gain, shift = added.chunk(3, 1)
+        first, gain, shift = self.out(F.silu(self.hidden(levels)) * known).chunk(3, 1)
         return first, gain, shift

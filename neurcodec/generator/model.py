@@ -14,13 +14,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from neurcodec.coarse.network import Network
 from neurcodec.extensions.branches import FEATURES, TOKENS
 from neurcodec.generator.condition import Condition
-from neurcodec.generator.guidance import FrameEmbedder, SemanticAttention, TemporalBranch, TextureBranch, zero
+from neurcodec.generator.guidance import FrameEmbedder, SemanticAttention, TemporalBranch, TextureBranch, add_over, zero
 
 State = tuple[Tensor, ...]
 """The diffusion buffer: the last frame's features at the temporal branch, (groups, C, H/8, W/8)."""
@@ -33,13 +32,12 @@ FILM_EVERY = 4
 """The frame embedder acts behind every so many layers."""
 
 
-class Generator(ModelMixin, ConfigMixin):
+class Generator(Network):
     """The generator: `layers` convolutions of `channels` between the first and the last.
 
     texture, texture_map: whether it has the branches for them. extensions: names of those that it has branches for.
     """
 
-    @register_to_config
     def __init__(
         self,
         channels: int = 64,
@@ -53,7 +51,11 @@ class Generator(ModelMixin, ConfigMixin):
         texture_map: bool = False,
         extensions: Sequence[str] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(
+            channels=channels, layers=layers, feature_channels=feature_channels, token_channels=token_channels,
+            embedding=embedding, heads=heads, temporal_channels=temporal_channels, texture=texture,
+            texture_map=texture_map, extensions=list(extensions),
+        )  # fmt: skip
         samples = 3 * STEP**2
         self.head = nn.Conv2d(samples, channels, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers))
@@ -93,9 +95,10 @@ class Generator(ModelMixin, ConfigMixin):
         film = self.embedder(timestep, condition)
         grains = self.grains(condition.texture_map) if self.grains and condition.texture_map is not None else None
         shown = F.pixel_unshuffle(coarse, STEP)
-        x = self.head(shown) + self.noise(F.pixel_unshuffle(noisy, STEP)) + self.beside(condition, features)
+        x = self.head(shown) + self.noise(F.pixel_unshuffle(noisy, STEP))
+        x = add_over(x, self.beside(condition, features))
         if grains is not None:
-            x = x + grains[0]
+            x = add_over(x, grains[0])
         last = FILM_EVERY * ((len(self.body) - 1) // FILM_EVERY)
         for number, layer in enumerate(self.body):
             x = self.activate(number, x)
@@ -105,12 +108,13 @@ class Generator(ModelMixin, ConfigMixin):
             if number % FILM_EVERY == 0:
                 gain, shift = film[:, number // FILM_EVERY].unbind(1)
                 if grains is not None and number == last:
-                    gain, shift = gain + grains[1], shift + grains[2]
-                x = torch.addcmul(x + shift, x, gain)
+                    x = add_over(x, shift + grains[2], gain + grains[1])
+                else:
+                    x = torch.addcmul(x + shift, x, gain)
             x = layer(x)
         painted = self.paint(self.activate(-1, x), condition.scale)
         taken = at_scale(self.taken, condition.scale)[:, None, None, None]
-        return coarse + F.pixel_shuffle(painted - taken * (shown - enlarged_mean(shown)), STEP), (buffer,)
+        return coarse + F.pixel_shuffle(painted - taken * own_detail(shown), STEP), (buffer,)
 
     def paint(self, x: Tensor, scale: Tensor) -> Tensor:
         """The last convolution, each frame's for its scale: (N, C, h, w), (N,) to (N, 3 STEP^2, h, w)."""
@@ -123,12 +127,12 @@ class Generator(ModelMixin, ConfigMixin):
         return F.prelu(x, self.slopes[number].to(x.dtype))
 
     def beside(self, condition: Condition, features: Tensor) -> Tensor:
-        """What the codec's features and the extensions add to the first features: (N, C, H/4, W/4)."""
+        """What the codec's features and the extensions add to the first features: (N, C, H/8, W/8)."""
         added = self.features(features)
         for name, attribute in self.added.items():
             if name in condition.extensions:
                 added = added + self.get_submodule(attribute)(condition.extensions[name])
-        return F.interpolate(added, scale_factor=2)
+        return added
 
 
 def at_scale(values: Tensor, scale: Tensor) -> Tensor:
@@ -139,7 +143,7 @@ def at_scale(values: Tensor, scale: Tensor) -> Tensor:
     return torch.lerp(values[lower], values[lower + 1], part)
 
 
-def enlarged_mean(shown: Tensor) -> Tensor:
-    """The means of squares of STEP x STEP, held over them, of pictures (N, 3 STEP^2, h, w) unshuffled; as these."""
-    means = shown.unflatten(1, (3, -1)).mean(2)
-    return means.repeat_interleave(STEP**2, 1)
+def own_detail(shown: Tensor) -> Tensor:
+    """Pictures (N, 3 STEP^2, h, w) unshuffled, less the means of their squares of STEP x STEP; as these."""
+    squares = shown.unflatten(1, (3, -1))
+    return (squares - squares.mean(2, keepdim=True)).flatten(1, 2)

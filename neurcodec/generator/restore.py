@@ -18,7 +18,7 @@ from neurcodec.entropy.conditioning import FULL, NO_CONDITIONING, Conditioning
 from neurcodec.entropy.texture import CELL, LEVELS, NO_GAP
 from neurcodec.extensions.branches import conditions
 from neurcodec.generator.condition import Condition, FrameKind, spread_texture
-from neurcodec.generator.diffusion import scheduler, terminal_noise
+from neurcodec.generator.diffusion import TIMESTEP, terminal_noise
 from neurcodec.generator.model import Generator, State
 
 GROUP = 4
@@ -75,20 +75,18 @@ def refine(
     coarse = torch.cat([frame.picture for frame in group])
     device = coarse.device
     noise = noise_on(device, *coarse.shape[2:])[None]
-    timestep = int(scheduler().timesteps[0])
     features = torch.cat([frame.features for frame in group])
     with torch.autocast(device.type, working_type(device), enabled=working_type(device) is not torch.float32):
         x0, state = forward(
             coarse.contiguous(memory_format=torch.channels_last),
             noise,
-            torch.full((len(group),), timestep, device=device),
+            torch.full((len(group),), TIMESTEP, device=device),
             condition,
             features,
             len(group),
             state,
         )
-    step = scheduler().step(x0.float() * 2 - 1, timestep, noise * scheduler().init_noise_sigma)
-    return (step.prev_sample + 1) / 2, tuple(part.clone() for part in state)
+    return x0.float(), tuple(part.clone() for part in state)
 
 
 def restore(

@@ -24,7 +24,7 @@ from typing import Any
 
 from neurcodec.container import check
 from neurcodec.errors import INTERRUPTED, InputError, NcodecError, OutputError, PartialError
-from neurcodec.jobs import distributed
+from neurcodec.jobs import distributed, memory
 from neurcodec.jobs.coders import shared_threads
 from neurcodec.jobs.options import BatchReport, DecodeOptions, EncodeOptions, Event, EventCallback, Progress
 from neurcodec.jobs.workers import context
@@ -177,6 +177,7 @@ def _lost(job: Job, future: Future[None]) -> Event | None:
 def _begin(events: Any) -> None:
     """In a new worker: leave interruptions to the main process, and end with it."""
     _share(events)
+    memory.keep()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
     parent = multiprocessing.parent_process()

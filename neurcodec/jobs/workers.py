@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from neurcodec.container import Gop, Header, ModelInfo, Profile
 from neurcodec.errors import INTERRUPTED, ModelError, NcodecError
 from neurcodec.files import models
+from neurcodec.jobs import memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,6 +164,7 @@ def _begin(reader: Connection, made: Any) -> None:
     """In a new worker: leave interruptions to the main process, and end when that closes the pool or dies."""
     global _made
     _made = made
+    memory.keep()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:

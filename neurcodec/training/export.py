@@ -46,9 +46,9 @@ def write_model(
     """Write the parts that are given; the others stay as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     if codec is not None:
-        codec.bfloat16().save_pretrained(folder / "coarse")
+        codec.save(folder / "coarse")
     if generator is not None:
-        generator.bfloat16().save_pretrained(folder / "generator")
+        generator.save(folder / "generator")
     if entropy is not None:
         entropy.save(folder / "entropy.safetensors")
 

@@ -30,7 +30,8 @@ from neurcodec.training.export import entropy_model, latent_priors, model_card, 
 from neurcodec.training.loop import Schedule, Trainer
 from neurcodec.training.start import start_from
 
-BRANCHES = {"texture": True, "texture_map": True, "extensions": [branch.NAME for branch in (*TOKENS, *FEATURES)]}
+EXTENSIONS = [branch.NAME for branch in (*TOKENS, *FEATURES)]
+BRANCHES: Mapping[str, Any] = {"texture": True, "texture_map": True, "extensions": EXTENSIONS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def run_coarse(place: Place, settings: Mapping[str, str]) -> None:
     """Stage coarse."""
     config = configured(coarse.CoarseConfig, settings)
     torch.manual_seed(config.seed)
-    codec = CoarseCodec().to(place.device, memory_format=torch.channels_last)
+    codec = CoarseCodec().to(place.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     coarse.train(codec, [place.runs / "pairs"], place.runs / "coarse", config)
 
 
@@ -134,7 +135,7 @@ def run_generator(place: Place, settings: Mapping[str, str]) -> None:
     model = Generator(**BRANCHES)
     if config.prior:
         start_from(model, place.weights / "priors" / f"{config.prior}.safetensors")
-    model = model.to(place.device, memory_format=torch.channels_last)
+    model = model.to(place.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shares = {place.runs / "pairs": 1 - config.native, place.runs / "native": config.native}
     folders = {folder: share for folder, share in shares.items() if share and (folder / "index.json").exists()}
     generator.train(model, folders, place.weights, place.runs / "generator", config)

@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KIT = Path(os.environ.get("GPU_KIT", "/tmp/gpukit"))
 NOT_CODE = (".gpu", ".git", ".venv", "runs", "__pycache__")
 TRIAL = """
-import av, constriction, cv2, diffusers, efficientnet_lite_pytorch, torch
+import av, constriction, cv2, efficientnet_lite_pytorch, torch
 from neurcodec.training import stages
-print("torch", torch.__version__, "CUDA", torch.cuda.is_available(), "diffusers", diffusers.__version__)
+print("torch", torch.__version__, "CUDA", torch.cuda.is_available())
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import shutil
@@ -77,12 +78,11 @@ class Bench:
             os.dup2(descriptor, 2)
             os.dup2(descriptor, 1)
             prepare()
+            atexit._clear()  # the parent's folders are not this process's to remove
             sys.argv = ["ncodec", *job.arguments(self.model)]
             from neurcodec.cli import main
 
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
+            main()  # ends the process
         except BaseException:  # noqa: BLE001 - what a real process prints
             traceback.print_exc()
         finally:

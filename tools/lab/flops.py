@@ -64,11 +64,12 @@ class Cost(TorchDispatchMode):
 
 def generator_cost(folder: Path, width: int, height: int) -> Cost:
     """What a group of four frames of this size costs."""
+    from neurcodec.coarse.network import read_config
     from neurcodec.generator.condition import Condition
     from neurcodec.generator.model import Generator
 
     with torch.device("meta"):
-        network = Generator.from_config(Generator.load_config(folder)).eval()
+        network = Generator(**read_config(folder)).eval()
         rows, columns = -(-height // 16) * 16, -(-width // 16) * 16
         with torch.no_grad(), Cost() as cost:
             picture = torch.empty(GROUP, 3, rows, columns)

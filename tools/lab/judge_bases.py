@@ -75,7 +75,7 @@ def measure_clip(
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     clip = load(path, frames)
-    generator = Generator.from_pretrained(model / "generator").float().eval() if model else None
+    generator = Generator.load(model / "generator") if model else None
     networks = load_networks([*JURY, *SHOWN], place)
     if networks.missing:
         raise NcodecError("; ".join(f"{name}: {reason}" for name, reason in networks.missing.items()))
