@@ -10,7 +10,7 @@ from typing import Any
 from reference_decoder import side, temporal_units
 from reference_decoder.container import caption, read
 from reference_decoder.errors import Refused
-from reference_decoder.latent_decoder import Frame, digest, latents
+from reference_decoder.latent_decoder import Frame, latents
 from reference_decoder.model import Model
 
 
@@ -18,21 +18,22 @@ def sides(head: dict[str, Any], gop: dict[str, Any]) -> list[str]:
     """What the substreams beside the latents say, decoded."""
     size, streams = (head["width"], head["height"]), gop["substreams"]
     words = []
-    if 4 in streams:
-        words.append(f"caption {caption(streams[4])!r}")
-    if 5 in streams:
-        words.append(f"sketch of {sum(map(sum, side.sketch(streams[5], *size)))} edge blocks")
-    words += [f"texture levels {side.texture_map(streams[number], *size)}" for number in (7, 9) if number in streams]
+    if 7 in streams:
+        words.append(f"caption {caption(streams[7])!r}")
     if 8 in streams:
-        coded = temporal_units.units(streams[8], sum(kind != "S" for kind in gop["types"]))
+        words.append(f"sketch of {sum(map(sum, side.sketch(streams[8], *size)))} edge blocks")
+    if 5 in streams:
+        words.append(f"texture levels {side.texture_map(streams[5], *size)}")
+    if 3 in streams:
+        coded = temporal_units.units(streams[3], sum(kind != "S" for kind in gop["types"]))
         words.append(f"{len(coded)} AV1 temporal units of {sum(map(len, coded))} bytes")
     return words
 
 
 def described(frames: list[Frame]) -> str:
-    """The digest of a chunk's latents, and how many of them are not zero."""
+    """How many latents are not zero."""
     values = (value for *_, planes in frames for plane in planes or () for row in plane for value in row)
-    return f"latents {digest(frames).hex()}, {sum(value != 0 for value in values)} not zero"
+    return f"{sum(value != 0 for value in values)} latents not zero"
 
 
 def main() -> int:
@@ -53,7 +54,7 @@ def main() -> int:
             words = [gop["types"], f"quality {gop['quality']}", f"pts {gop['pts'][0]}", f"substreams {sizes}"]
             words += sides(content["header"], gop)
             if model:
-                words.append(described(latents(model, content, gop)))
+                words += [f"digest {gop['digest'].hex()}", described(latents(model, content, gop))]
             print(f"chunk at frame {gop['first_frame']}:", "; ".join(words))
     except (Refused, OSError) as error:
         print(f"reference_decoder: {error}", file=sys.stderr)

@@ -22,13 +22,13 @@ LIMITS = {
 def preamble(data: bytes) -> None:
     """Section 3.1."""
     need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "the signature is not that of an .nvc file", "format")
-    need(len(data) >= 12, "the preamble is cut")
-    need(data[8] == 1 and data[10] <= 5 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
+    need(len(data) >= 16, "the preamble is cut")
+    need(data[8] == 2 and data[10] <= 0 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
 
 
 def records(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
     """Section 3.2: (type, offset, payload, crc field) of every record."""
-    out, at = [], 12
+    out, at, file_id = [], 16, int.from_bytes(data[12:16], "little")
     while at < len(data):
         need(at + 13 <= len(data), "the file ends in a record")
         length = int.from_bytes(data[at + 5 : at + 9], "little")
@@ -37,7 +37,7 @@ def records(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
         need(data[at : at + 4] != b"meta" or length <= LIMITS["metadata_bytes"], "metadata above the limit", "limit")
         crc = data[at + 9 + length : at + 13 + length]
         need(
-            int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length]),
+            int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length], file_id),
             f"the CRC of the record at byte {at} differs",
         )
         kind = data[at : at + 4]
@@ -90,13 +90,12 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     out["mini_gop"] = interval
     out["pts"], out["last_duration"] = timing(b, frames)
     need(out["pts"][-1] + out["last_duration"] <= TIME_MAX, "pts out of range")
-    out["latents_digest"] = b.raw(8)
+    out["digest"] = b.raw(8)
     scale = b.u8(0, 16)
-    need(scale == 0 or head["profile"] == 1, "base layer in the native profile")
-    out["base"] = (scale, b.u8(1, 16), b.u8()) if scale else None
-    count = b.u8(0, 11, "format")
+    out["base"] = (scale, b.u8()) if scale else None
+    count = b.u8(0, 9, "format")
     need(count <= len(b.data), "more substreams than bytes")
-    rows = [(b.u8(0, 10, "format"), b.uvar(1, 2**30)) for _ in range(count)]
+    rows = [(b.u8(0, 8, "format"), b.uvar(1, 2**30)) for _ in range(count)]
     ids = [number for number, _ in rows]
     need(ids == sorted(set(ids)), "substream ids do not rise")
     need(sum(size for _, size in rows) == len(b.data), "substream sizes do not fill the record")
@@ -104,12 +103,9 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
         frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "pixels of a record above the limit", "limit"
     )
     out["substreams"] = {number: b.raw(size) for number, size in rows}
-    need(head["profile"] == 1 or not {3, 8} & set(ids), "base layer in the native profile")
-    need(not {3, 8} <= set(ids) and not {7, 9} <= set(ids), "two substreams of which a chunk has one at most")
-    if 4 in out["substreams"]:
-        caption(out["substreams"][4])
+    layered = head["profile"] == 1
+    need((scale > 0) == layered and (3 in ids) == layered, "a base layer, or none, that the profile does not have")
     last = frames - 1
-    interval = out["base"][1] if out["base"] else interval
     out["types"] = "I" + "".join("P" if i % interval == 0 or i == last else "S" for i in range(1, frames))
     return out
 
@@ -120,7 +116,7 @@ def dictionary() -> bytes:
 
 
 def caption(data: bytes) -> str:
-    """Annex A: the text of substream 4."""
+    """Annex A: the text of substream 7."""
     need(len(data) <= 1040, "a caption's substream is too long")
     inflate = zlib.decompressobj(-15, zdict=dictionary())
     try:
@@ -211,7 +207,7 @@ def read(data: bytes) -> dict[str, Any]:
     for name, at, payload, _ in parts[2:]:
         state.record(name, at, payload)
     need(parts[-1][0] == "FEND", "the file ends without FEND")
-    state.end(parts[-1], [crc for *_, crc in parts[:-1]], data[:12])
+    state.end(parts[-1], [crc for *_, crc in parts[:-1]], data[:16])
     return out
 
 

@@ -1,4 +1,4 @@
-"""the latents of a chunk (bitstream_spec.md sections 6.5 and 6.6, annexes C and D).
+"""The latents of a chunk (bitstream_spec.md sections 6.5 and 6.6, annexes C and D).
 
 `latents(model, content, gop)` decodes one chunk of `container.read`, and checks its digest.
 """
@@ -9,6 +9,8 @@ import hashlib
 from itertools import pairwise
 from typing import Any
 
+from reference_decoder import side, temporal_units
+from reference_decoder.container import caption
 from reference_decoder.errors import need
 from reference_decoder.model import Model
 from reference_decoder.motion import MotionDecoder
@@ -16,8 +18,8 @@ from reference_decoder.planes import Plane, blank, inputs, times
 from reference_decoder.prior import FrameDecoder
 from reference_decoder.ranges import RangeDecoder
 
-Frame = tuple[Plane | None, list[Plane] | None, Plane | None, list[Plane] | None]
-"""Mode, (dx, dy), classes, latents."""
+Frame = tuple[int, Plane | None, list[Plane] | None, Plane | None, list[Plane] | None]
+"""Its own quality (0 where it has none), mode, (dx, dy), classes, latents."""
 
 
 class ChunkDecoder:
@@ -64,7 +66,7 @@ class ChunkDecoder:
             if detail and number % interval == 0:
                 self.read_latents()
                 shown = self.classes, self.latents
-            out[place] = (blank(self.grid), self.motion, *shown) if moved else (None, None, *shown)
+            out[place] = (0, blank(self.grid), self.motion, *shown) if moved else (0, None, None, *shown)
             for i in range(before + 1, place):
                 out[i] = self.between()
         for coder in self.coders.values():
@@ -72,16 +74,18 @@ class ChunkDecoder:
         return [out[i] for i in range(len(types))]
 
     def intra(self) -> Frame:
-        context = [blank(self.grid, max(0, self.coders[1].bits(6) - 10))]
+        quality = self.coders[1].bits(6)
+        context = [blank(self.grid, max(0, quality - 10))]
         reader = FrameDecoder(self.model, "latents_i", context, self.model.class_channels, 32000)
         self.classes, self.latents = reader.decode(self.coders[1])
-        return None, None, self.classes, self.latents
+        return quality, None, None, self.classes, self.latents
 
     def backbone(self) -> Frame:
         self.read_motion()
-        self.quality = blank(self.grid, self.coders[2].bits(6))
+        quality = self.coders[2].bits(6)
+        self.quality = blank(self.grid, quality)
         self.read_latents()
-        return blank(self.grid), self.motion, self.classes, self.latents
+        return quality, blank(self.grid), self.motion, self.classes, self.latents
 
     def read_motion(self) -> None:
         _, self.motion = self.mover.field("P", self.motion, self.motion)
@@ -98,29 +102,41 @@ class ChunkDecoder:
 
     def between(self) -> Frame:
         mode, self.sparse = self.mover.field("S", self.motion, self.sparse)
-        return mode, self.sparse, None, None
+        return 0, mode, self.sparse, None, None
 
 
-def digest(frames: list[Frame]) -> bytes:
-    total = hashlib.sha256()
-    for mode, vectors, classes, values in frames:
-        for plane in (mode, *(vectors or ()), classes, *(values or ())):
-            for row in plane or ():
-                total.update(b"".join(value.to_bytes(2, "little", signed=True) for value in row))
-    return total.digest()[:8]
+def integers(frame: Frame) -> bytes:
+    """All integers of a frame, as section 6.11 counts them."""
+    quality, mode, vectors, classes, values = frame
+    planes = (mode, *(vectors or ()), classes, *(values or ()))
+    rows = (row for plane in planes for row in plane or ())
+    return bytes([quality]) + b"".join(value.to_bytes(2, "little", signed=True) for row in rows for value in row)
+
+
+def digest(gop: dict[str, Any], frames: list[Frame], head: dict[str, Any]) -> bytes:
+    """Section 6.11."""
+    size, streams = (head["width"], head["height"]), gop["substreams"]
+    levels = side.texture_map(streams[5], *size) if 5 in streams else []
+    edges = side.sketch(streams[8], *size) if 8 in streams else []
+    bases = sum(kind != "S" for kind in gop["types"])
+    items = [bytes([gop["frames"], gop["quality"], gop["mini_gop"], *(gop["base"] or (0, 0))])]
+    items += map(integers, frames)
+    items += [streams.get(4, b"\0"), b"".join(map(bytes, levels)), streams.get(6, b"\x10")]
+    items += [caption(streams[7]).encode() if 7 in streams else b"", b"".join(map(bytes, edges))]
+    items += temporal_units.units(streams[3], bases) if gop["base"] else []
+    return hashlib.sha256(b"".join(len(item).to_bytes(4, "little") + item for item in items)).digest()[:8]
 
 
 def latents(model: Model, content: dict[str, Any], gop: dict[str, Any]) -> list[Frame]:
     """The integers of a chunk of `container.read`, checked."""
     need(content["model"]["entropy_hash"] == model.hash, "the file names another model", "model")
-    head = content["header"]
+    head, streams = content["header"], gop["substreams"]
     grid = -(-head["height"] // 16), -(-head["width"] // 16)
-    strength = gop["substreams"].get(10, b"\0")
+    strength, texture = streams.get(6, b"\0"), streams.get(4, b"\1")
     need(len(strength) == 1 and strength[0] < 16, "a strength above 15")
-    need(9 not in gop["substreams"] or min(head["width"], head["height"]) > 1, "nothing to mirror")
-    if head["profile"] == 1:
-        need(gop["base"] is not None and bool({3, 8} & set(gop["substreams"])), "no base layer")
-    decoder = ChunkDecoder(model, grid, gop["quality"], gop["substreams"])
-    frames = decoder.layered(gop["types"], 2 in gop["substreams"]) if gop["base"] else decoder.frames(gop["types"])
-    need(digest(frames) == gop["latents_digest"], "the digest of the latents differs")
+    need(len(texture) == 1 and 1 <= texture[0] <= 63, "a texture index that is none")
+    need(not gop["base"] or 5 not in streams or min(head["width"], head["height"]) > 1, "nothing to mirror")
+    decoder = ChunkDecoder(model, grid, gop["quality"], streams)
+    frames = decoder.layered(gop["types"], 2 in streams) if gop["base"] else decoder.frames(gop["types"])
+    need(digest(gop, frames, head) == gop["digest"], "the digest differs")
     return frames

@@ -11,7 +11,7 @@ from reference_decoder.ranges import RangeDecoder, Table
 
 
 def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
-    """The rows of substream 5 for a picture of this size."""
+    """The rows of substream 8 for a picture of this size."""
     coder = RangeDecoder(data)
     columns, rows = -(-width // 8), -(-height // 8)
     p = [65536 * (bin(context).count("1") + 1) // 6 for context in range(16)]
@@ -35,7 +35,7 @@ def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
 
 
 def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
-    """The rows of substream 7 or 9 for a picture of this size."""
+    """The rows of substream 5 for a picture of this size."""
     coder = RangeDecoder(data)
     bit = MotionDecoder(coder).bit
     levels: list[list[int]] = []
@@ -60,7 +60,7 @@ def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
 
 
 def frame_levels(gap: list[list[int]], picture: NDArray[np.float64]) -> list[list[float]]:
-    """The levels of a frame whose coarse picture is RGB 0..1 (H, W, 3), with the rows of substream 9."""
+    """The levels of a frame whose coarse picture is RGB 0..1 (H, W, 3), with the rows of substream 5."""
     luma = 255 * (0.299 * picture[..., 0] + 0.587 * picture[..., 1] + 0.114 * picture[..., 2])
     mirrored = np.pad(luma, 1, mode="reflect")
     height, width = luma.shape

@@ -116,7 +116,7 @@ def dictionary() -> State:
 
 
 def units(data: bytes, count: int) -> list[bytes]:
-    """The units of substream 8."""
+    """The units of substream 3."""
     b = Bytes(data)
     coder = RangeDecoder(b.raw(b.uvar()))
     tails = b.data

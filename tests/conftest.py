@@ -54,7 +54,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def coded(clip: Path, tiny_model: Path, ncodec: Run) -> Path:
     """That clip as an .nvc file."""
     target = clip.with_name("clip.nvc")
-    run = ncodec("encode", clip, target, "--model", tiny_model, "--gop", "0.5")
+    run = ncodec("encode", clip, target, "--model", tiny_model, "--gop", "0.5", "--bitexact")
     assert run.returncode == 0, run.stderr
     return target
 

@@ -51,7 +51,7 @@ def write(
 ) -> bytes:
     """The file with these items."""
     file = io.BytesIO()
-    writer = Writer(file, header, model)
+    writer = Writer(file, header, model, bitexact=True)
     for stream in streams:
         writer.write_stream(stream)
     for item in items:
@@ -75,7 +75,7 @@ def small() -> bytes:
 
 def split(data: bytes) -> list[bytes]:
     """Preamble and records of an undamaged file."""
-    parts, at = [data[:12]], 12
+    parts, at = [data[:16]], 16
     while at < len(data):
         end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
         parts.append(data[at:end])
@@ -86,6 +86,11 @@ def split(data: bytes) -> list[bytes]:
 def build(*records: tuple[bytes, bytes], preamble: bytes | None = None) -> bytes:
     """A file of raw records, each with a right CRC."""
     return (pack_preamble() if preamble is None else preamble) + b"".join(pack_record(*record) for record in records)
+
+
+def file_id(data: bytes) -> int:
+    """The id of a file."""
+    return int.from_bytes(data[12:16], "little")
 
 
 def end(frames: int, records: int) -> bytes:
@@ -158,7 +163,7 @@ def packets(stream_count: int) -> st.SearchStrategy[tuple[Packet, ...]]:
 
 
 @st.composite
-def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
+def gops(draw: st.DrawFn, first_pts: int, first_frame: int, layered: bool) -> Gop:
     """A record with constant, even or free timestamps from `first_pts` on."""
     frames = draw(st.integers(1, 255) | st.integers(1, 5))
     start = first_pts + draw(st.integers(0, 1000))
@@ -168,12 +173,12 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int) -> Gop:
     jumps = draw(st.lists(st.integers(1, 2**20), min_size=frames - 1, max_size=frames - 1)) if frames < 9 else None
     pts = [start + sum(jumps[:i]) for i in range(frames)] if jumps and draw(st.booleans()) else even
     parts = draw(st.dictionaries(st.sampled_from(Substream), st.binary(min_size=1, max_size=30)))
-    for one, other in ((Substream.BASE, Substream.CODED_BASE), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP)):
-        if one in parts:
-            parts.pop(other, None)
     if Substream.CAPTION in parts:
         parts[Substream.CAPTION] = caption.encode(draw(st.text(min_size=1, max_size=50)))
-    base = draw(st.none() | st.builds(BaseLayer, st.integers(1, 16), st.integers(1, 16), st.integers(0, 255)))
+    parts.pop(Substream.BASE, None)
+    if layered:
+        parts[Substream.BASE] = draw(st.binary(min_size=1, max_size=30))
+    base = draw(st.builds(BaseLayer, st.integers(1, 16), st.integers(0, 255))) if layered else None
     return Gop(
         tuple(pts),
         draw(st.integers(0, 2**20)),
@@ -198,7 +203,7 @@ def contents(draw: st.DrawFn) -> tuple[Header, ModelInfo, list[StreamInfo], list
             items.append(draw(packets(len(declared))))
         if pairs := draw(_pairs):
             items.append(pairs)
-        part = draw(gops(pts, frame))
+        part = draw(gops(pts, frame, header.profile is Profile.LAYERED))
         pts, frame = part.pts[-1] + 1, frame + part.frames
         items.append(part)
     return header, model, declared, items

@@ -49,7 +49,7 @@ def forged(path: Path, change: Callable[[Gop], Gop]) -> Path:
     target = path.with_name(f"forged-{path.name}")
     with path.open("rb") as file, target.open("wb") as out:
         reader = Reader(file)
-        writer = Writer(out, reader.header, reader.model, minor=1)
+        writer = Writer(out, reader.header, reader.model)
         for number, gop in enumerate(reader.gops()):
             writer.write_gop(change(gop) if number == 1 else gop)
         writer.close()

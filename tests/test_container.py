@@ -62,7 +62,7 @@ def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[sa
     writer.close()
     assert writer.bytes_written == len(file.getvalue())
     reader = Reader(file, Limits.none())
-    assert (reader.header, reader.model, reader.version) == (header, model, (1, 0))
+    assert (reader.header, reader.model, reader.version) == (header, model, (2, 0))
     assert list(reader.streams.values()) == streams
     assert list(reader) == flat(items)
     expected: dict[str, str] = {}
@@ -219,7 +219,7 @@ def test_summary(tmp_path: Path) -> None:
     assert facts["bytes"] == path.stat().st_size == sum(facts["bytes_by_kind"].values())
     assert (facts["frames"], facts["chunks"], facts["width"], facts["height"]) == (15, 3, 64, 48)
     assert facts["frame_types"] == {"I": 3, "P": 6, "S": 6}
-    assert facts["format_version"] == "1.0" and facts["model"] == "tiny" and facts["complete"]
+    assert facts["format_version"] == "2.0" and facts["model"] == "tiny" and facts["complete"]
     assert facts["frame_rate"] == pytest.approx(30000 / 1001, abs=1e-6)
     assert facts["duration"] == pytest.approx(15 * 1001 / 30000)
     assert facts["bits_per_pixel"] == facts["bytes"] * 8 / (15 * 64 * 48)
@@ -280,7 +280,7 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
         replace(good, quality=64),
         replace(good, mini_gop=0),
         replace(good, mini_gop=5),
-        replace(good, latents_digest=b"short"),
+        replace(good, digest=b"short"),
         replace(good, last_duration=-1),
         replace(good, pts=(0, 30000 * 43201), last_duration=1),
         replace(good, substreams={Substream.MOTION: bytes((64 << 20) + 1)}),
@@ -305,7 +305,7 @@ def test_the_writer_refuses_what_no_reader_takes() -> None:
     with pytest.raises(LimitError, match="chunk_pixels"):
         writer(replace(samples.HEADER, width=16384, height=16384)).write_gop(samples.gop(0, 17))
     with pytest.raises(LimitError, match="base_scale"):
-        writer().write_gop(replace(good, base=BaseLayer(0, 1, 1)))
+        writer().write_gop(replace(good, base=BaseLayer(0, 1)))
     few = Writer(io.BytesIO(), samples.HEADER, samples.MODEL, Limits(index_entries=1, stream_bytes=50))
     few.write_stream(samples.AUDIO)
     with pytest.raises(LimitError, match="attachments"):

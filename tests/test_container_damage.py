@@ -8,13 +8,14 @@ import resource
 import time
 import tracemalloc
 from dataclasses import replace
+from fractions import Fraction
 
 import container_samples as samples
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurcodec.container import Gap, Gop, Packet, Reader
+from neurcodec.container import Gap, Gop, Packet, Reader, StreamInfo, StreamKind
 from neurcodec.container.framing import pack_record
 from neurcodec.container.schema import pack_uvar
 from neurcodec.errors import DamageError, FormatError, LimitError
@@ -49,7 +50,7 @@ def test_every_flipped_byte_is_noticed_and_costs_one_record_at_most(bit: int) ->
         try:
             reader, items = salvage(bytes(data))
         except DOCUMENTED:
-            assert 12 <= place < samples_end_of_model(), place
+            assert 16 <= place < samples_end_of_model(), place
             continue
         assert all(item in WHOLE for item in items), place
         frames = sum(item.frames for item in items if isinstance(item, Gop))
@@ -123,9 +124,14 @@ def test_losses_and_gaps_say_what_is_missing() -> None:
     assert next(reader.gops()).first_frame == 25
 
 
+def record(kind: bytes, payload: bytes) -> bytes:
+    """A record of a file like SMALL."""
+    return pack_record(kind, payload, samples.file_id(SMALL))
+
+
 def index_record(*rows: tuple[int, int, int]) -> bytes:
     body = b"".join(pack_uvar(distance) + bytes([frames]) + pack_uvar(2 * step) for distance, frames, step in rows)
-    return pack_record(b"indx", bytes([len(rows)]) + body)
+    return record(b"indx", bytes([len(rows)]) + body)
 
 
 def test_seeking_does_without_a_right_index() -> None:
@@ -140,19 +146,19 @@ def test_seeking_does_without_a_right_index() -> None:
         "no GOPC there": [index_record((first - 3, 5, 0), *right[1:])],
         "other record": [index_record(right[0], (size, 6, 5005), (third, 4, 5005))],
         "beyond the file": [index_record(right[0], (2**50, 5, 5005), right[2])],
-        "another type": [index_record((12, 5, 0), *right[1:])],
+        "another type": [index_record((16, 5, 0), *right[1:])],
     }
     assert index_record(*right) == parts[-2]
-    for name, (record, distance) in {
+    for name, (index, distance) in {
         name: (*value, *[b"", None][len(value) :]) for name, value in wrong.items()
     }.items():
-        step = len(record) if distance is None else distance
-        data = b"".join(parts[:-2]) + record + pack_record(b"FEND", tail + step.to_bytes(4, "little") + bytes(4))
+        step = len(index) if distance is None else distance
+        data = b"".join(parts[:-2]) + index + record(b"FEND", tail + step.to_bytes(4, "little") + bytes(4))
         for frame, expected in ((0, 0), (7, 5), (12, 10)):
             reader = Reader(io.BytesIO(data))
             assert reader.seek_frame(frame).first_frame == expected, name
             assert next(reader.gops()).pts[0] == expected * 1001, name
-    nothing = Reader(io.BytesIO(b"".join([*parts[:3], pack_record(b"FEND", tail + bytes(8))])))
+    nothing = Reader(io.BytesIO(b"".join([*parts[:3], record(b"FEND", tail + bytes(8))])))
     with pytest.raises(DamageError, match="no whole chunk"):
         nothing.seek_frame(0)
 
@@ -226,7 +232,7 @@ def test_shuffled_files_give_documented_errors_only(changes: list[tuple[str, int
     assert data == SMALL or with_salvage == WHOLE or reader.losses or reader.gaps
 
 
-@given(st.binary(max_size=100), st.booleans(), st.sampled_from([0, 12, 34, 60]))
+@given(st.binary(max_size=100), st.booleans(), st.sampled_from([0, 16, 38, 64]))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_without_crc(noise: bytes, keep: bool, start: int) -> None:
     data = SMALL[:start] + noise + (SMALL[start + len(noise) :] if keep else b"")
@@ -246,11 +252,11 @@ def hostile() -> list[bytes]:
     ]
     many = b"\xff\xff\xff\x7f"
     files += [
-        start + pack_record(b"indx", many + b"\x01\x01\x00" * 9),
-        start + pack_record(b"meta", b"\xff\x07" + b"\x01a\x00" * 9),
-        start + pack_record(b"GOPC", b"\0\xff\x14\x03\0\x02" + b"\x01" * 20),
-        start + pack_record(b"GOPC", b"\0\xff\x14\x03\0\0\x01" + bytes(9) + b"\x01\0" + huge),
-        start + pack_record(b"strm", b"\0\0\x01a\x01\x01" + bytes(30) + many),
+        start + record(b"indx", many + b"\x01\x01\x00" * 9),
+        start + record(b"meta", b"\xff\x07" + b"\x01a\x00" * 9),
+        start + record(b"GOPC", b"\0\xff\x14\x03\0\x02" + b"\x01" * 20),
+        start + record(b"GOPC", b"\0\xff\x14\x03\0\0\x01" + bytes(9) + b"\x01\0" + huge),
+        start + record(b"strm", b"\0\0\x01a\x01\x01" + bytes(30) + many),
         samples.build((b"HEAD", b"\0" + b"\x80\x80\x01" * 2 + bytes(20))),
     ]
     return files
@@ -270,3 +276,36 @@ def test_a_hostile_file_of_100_bytes_takes_little(number: int, pipe: bool) -> No
     tracemalloc.stop()
     assert peak < 2 << 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - started < 1
+
+
+def test_records_of_another_file_in_an_attachment_are_not_taken_for_ones_own() -> None:
+    """Its strm record's length is damaged, so that the search for the next record walks through the attachment."""
+    foreign = samples.write([samples.gop(5 * k, 5) for k in range(9)], replace(samples.HEADER, width=48))
+    font = StreamInfo(StreamKind.ATTACHMENT, "ttf", Fraction(1, 90000), extradata=foreign)
+    whole = samples.write([samples.gop(5 * k, 5) for k in range(10)], streams=[font])
+    reader, before = salvage(whole)
+    parts = samples.split(whole)
+    assert parts[3][:4] == b"strm" and not reader.losses
+    for number, damage in ((1, 5), (1, 12), (3, 5), (3, 7), (3, 12)):  # lengths, and payloads, of HEAD and strm
+        data = bytearray(whole)
+        data[sum(map(len, parts[:number])) + damage] ^= 64
+        reader, items = salvage(bytes(data))
+        assert reader.losses and items == before
+        assert reader.header.width == samples.HEADER.width
+
+
+@pytest.mark.parametrize("place", range(16))
+def test_a_damaged_preamble_costs_nothing(place: int) -> None:
+    """The file's id is found again from its first records."""
+    data = bytearray(LONG)
+    data[place] ^= 0x55
+    reader, items = salvage(bytes(data))
+    assert [item.first_frame for item in items] == list(range(0, 200, 5))
+    assert reader.losses
+
+
+def test_an_id_is_found_from_a_copy_where_the_start_is_lost() -> None:
+    data = bytearray(LONG)
+    data[:90] = bytes(90)
+    _, items = salvage(bytes(data))
+    assert len(items) > 35

@@ -24,7 +24,7 @@ PCKT = (b"pckt", payloads.pack_packets(0, samples.audio(0, 3)))
 META = (b"meta", payloads.pack_metadata({"a": "b"}))
 GOP_VALUES = {
     "first_frame": 0, "frames": 2, "quality": 20, "mini_gop": 3, "first_pts": 0, "timing": 0, "spacing": 10,
-    "latents_digest": bytes(8), "base_scale": 0, "substream_count": 1, "substreams": [{"id": 0, "size": 3}],
+    "digest": bytes(8), "base_scale": 0, "substream_count": 1, "substreams": [{"id": 0, "size": 3}],
     "data": b"abc",
 }  # fmt: skip
 
@@ -61,7 +61,7 @@ def packet(raw: bytes, count: int = 1) -> tuple[bytes, bytes]:
 def finish(*records: tuple[bytes, bytes], frames: int = 5, gops: int = 1, distance: int = 0, chain: int = 0) -> bytes:
     """A file of HEAD, MODL, strm and these records, with an end record whose chain is right (but for `chain`)."""
     data = samples.build(HEAD, MODL, STRM, *records)
-    value = crc32(data[:12])
+    value = crc32(data[:16])
     for part in samples.split(data)[1:]:
         value = crc32(part[-4:], value)
     return data + pack_record(b"FEND", payloads.pack_end(frames, gops, distance, value ^ chain))
@@ -93,7 +93,7 @@ FORMAT = {
     "signature after a text transfer": lambda: samples.build(HEAD, preamble=b"\x8bNVC\n\x1a\n\x01\0\0\0"),
     "empty file": lambda: b"",
     "not a container": lambda: b"RIFF" * 20,
-    "major": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_8=2)),
+    "major": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_8=1)),
     "min_reader_minor": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_9=255, _10=255)),
     "file flags": lambda: samples.build(HEAD, MODL, GOPC, preamble=preamble(_11=1)),
     "unknown critical record": lambda: finish((b"NEWC", b"new"), GOPC),
@@ -235,12 +235,12 @@ def test_the_raw_files_are_right_otherwise() -> None:
     reading(index_at(18))
     minor = samples.split(finish(GOPC))
     later = preamble(_9=7) + b"".join(minor[1:-1])
-    value = crc32(later[:12])
+    value = crc32(later[:16])
     for part in minor[1:-1]:
         value = crc32(part[-4:], value)
     later += pack_record(b"FEND", payloads.pack_end(5, 1, 0, value))
     reader = Reader(io.BytesIO(later))
-    assert reader.version == (1, 7) and len(list(reader)) == 1
+    assert reader.version == (2, 7) and len(list(reader)) == 1
 
 
 LIMITED = {

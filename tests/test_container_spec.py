@@ -105,8 +105,8 @@ def plain(data: bytes, *, limits: Limits | None = None) -> dict[str, Any]:
              s.disposition, s.extradata, s.metadata) for s in streams.values()
         ],
         "gops": [
-            (g.first_frame, list(g.pts), g.last_duration, g.quality, g.mini_gop, g.latents_digest,
-             g.substreams, g.base and (g.base.scale, g.base.mini_gop, g.base.quantiser),
+            (g.first_frame, list(g.pts), g.last_duration, g.quality, g.mini_gop, g.digest,
+             g.substreams, g.base and (g.base.scale, g.base.quantiser),
              "".join(kind.name for kind in g.frame_types)) for g in items if isinstance(g, Gop)
         ],
         "packets": [
@@ -130,7 +130,7 @@ def plain_by_spec(data: bytes) -> dict[str, Any]:
         ],
         "gops": [
             (g["first_frame"], g["pts"], g["last_duration"], g["quality"], g["mini_gop"],
-             g["latents_digest"], g["substreams"], g["base"], g["types"]) for g in content["gops"]
+             g["digest"], g["substreams"], g["base"], g["types"]) for g in content["gops"]
         ],
         "packets": [
             (p["stream"], p["data"], p["pts"], p["dts"], p["duration"], bool(p["keyframe"]), bool(p["discard"]))

@@ -9,19 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from layered_files import Encode, chunks, forged, original, shown
+from layered_files import Encode, chunks, original, shown
 
 from neurcodec import container
 from neurcodec.analysis.laplacian import cell_levels, detail, fitted
 from neurcodec.codec import networks
 from neurcodec.codec.layered import LayeredCodec
 from neurcodec.codec.strength import best_share, fitting_strength
-from neurcodec.container import Gop, Profile, Substream
-from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import temporal_units, texture
+from neurcodec.container import Profile, Substream
+from neurcodec.entropy import texture
 from neurcodec.files import models
 from neurcodec.generator.restore import GROUP
-from neurcodec.jobs.inspection import verify_file
 from reference_decoder import side as spec_side
 
 SIZE = (80, 64)
@@ -43,7 +41,7 @@ def test_the_generator_is_left_out_where_it_does_harm(layered: Encode, tiny_mode
     """The tiny model's is random, so that nothing of it is worth to be shown; a fast encode does not look."""
     (gop,), (fast,) = chunks(path := layered(preset="medium")), chunks(layered())
     assert gop.substreams[Substream.STRENGTH] == b"\0" and Substream.STRENGTH not in fast.substreams
-    assert Substream.TEXTURE_GAP not in gop.substreams
+    assert Substream.TEXTURE_LEVELS not in gop.substreams
     assert (shown(path, tiny_model, diffusion=True) == shown(path, tiny_model)).all()
 
 
@@ -65,13 +63,14 @@ def test_a_strength_shows_a_part_of_the_change(layered: Encode, tiny_model: Path
     (gop,) = chunks(layered())
     header = container.Header(*SIZE, Fraction(1, 25), profile=Profile.LAYERED)
 
-    def decoded(diffusion: bool, streams: dict[Substream, bytes]) -> npt.NDArray[np.int64]:
+    def decoded(diffusion: bool, strength: int) -> npt.NDArray[np.int64]:
         codec = LayeredCodec(networks.load(models.find(str(tiny_model)), "cpu", diffusion))
-        chunk = replace(gop, substreams=gop.substreams | streams)
-        return np.stack(list(codec.decode(codec.parse(chunk, header)))).astype(int)
+        symbols = codec.parse(gop, header)
+        told = symbols.conditioning._replace(strength=strength)
+        return np.stack(list(codec.decode(replace(symbols, conditioning=told)))).astype(int)
 
-    coarse, whole = decoded(False, {}), decoded(True, {})
-    none, half = (decoded(True, {Substream.STRENGTH: bytes([strength])}) for strength in (0, 8))
+    coarse, whole = decoded(False, 16), decoded(True, 16)
+    none, half = (decoded(True, strength) for strength in (0, 8))
     assert (none == coarse).all() and (whole != coarse).mean() > 0.2
     inside = (whole > 0) & (whole < 255)
     assert np.abs(2 * half - coarse - whole)[inside].max() <= 2
@@ -79,7 +78,7 @@ def test_a_strength_shows_a_part_of_the_change(layered: Encode, tiny_model: Path
 
 def test_the_levels_told_are_those_of_the_source(layered: Encode, moving: Path, tiny_model: Path) -> None:
     (gop,) = chunks(layered(preset="fast"))
-    gap = texture.decode(gop.substreams[Substream.TEXTURE_GAP], *CELLS)
+    gap = texture.decode(gop.substreams[Substream.TEXTURE_LEVELS], *CELLS)
     truth, coarse = original(moving), shown(layered(preset="fast"), tiny_model)
     missed = []
     for start in (0, 8):
@@ -88,18 +87,3 @@ def test_the_levels_told_are_those_of_the_source(layered: Encode, moving: Path, 
         told = np.mean([spec_side.frame_levels(gap.tolist(), frame) for frame in frames], 0)
         missed.append(told - wanted)
     assert np.abs(np.mean(missed, 0)).max() < 1
-
-
-def plain_packets(gop: Gop) -> Gop:
-    """The chunk as files of format 1.2 and older have it."""
-    raw = b"".join(pack_uvar(len(packet)) + packet for packet in temporal_units.decode(gop))
-    streams = {k: data for k, data in gop.substreams.items() if k is not Substream.CODED_BASE}
-    return replace(gop, substreams=dict(sorted({**streams, Substream.BASE: raw}.items())))
-
-
-def test_packets_as_they_are_decode_to_the_same(layered: Encode, tiny_model: Path) -> None:
-    whole = layered(DETAIL, mini_gop=3, gop_seconds=Fraction(4, 25))
-    path = forged(whole, plain_packets)
-    assert path.stat().st_size > whole.stat().st_size
-    assert verify_file(path, model=str(tiny_model)).frames == 11
-    assert (shown(path, tiny_model) == shown(whole, tiny_model)).all()

@@ -32,7 +32,7 @@ def test_encode_from_pipe_to_pipe(coded: Path, clip: Path, tiny_model: Path, tmp
             if packet.size:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
-    options = ("--model", tiny_model, "--gop", "0.5")
+    options = ("--model", tiny_model, "--gop", "0.5", "--bitexact")
     run = piped("encode", "-", "-", *options, data=fragmented.read_bytes())
     assert run.returncode == 0, run.stderr
     assert b"30 frames" in run.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, scene, write_clip
 
-from neurcodec.container import BaseLayer, Gop
+from neurcodec.container import BaseLayer, Gop, Substream
+from neurcodec.container.schema import pack_uvar
 from neurcodec.entropy import temporal_units
 from neurcodec.errors import TargetError
 from neurcodec.jobs import rate
@@ -34,8 +35,14 @@ class Steps:
         size = self.complexities[number] * math.exp(noise.gauss(0, self.scatter) - 0.075 * crf) / scale**0.7
         key = size / 4
         rest = (size - key) * (frames - 1) / (FRAMES - 1) * (1 if whole else noise.uniform(1.2, 2.5))
-        base = temporal_units.encode([bytes(int(key)), bytes(int(rest))])
-        return Gop(tuple(range(frames)), 1, quality, 1, base, bytes(8), BaseLayer(scale, 1, crf))
+        base = {Substream.BASE: temporal_units.encode([obu(int(key)), obu(int(rest))])}
+        two = max(1, frames - 1)  # the first and the last frame are in the base
+        return Gop(tuple(range(frames)), 1, quality, two, base, bytes(8), BaseLayer(scale, crf))
+
+
+def obu(size: int) -> bytes:
+    """A temporal unit of about so many bytes."""
+    return b"\x32" + pack_uvar(size) + bytes(size)
 
 
 def fitted(codec: Steps, target: int) -> tuple[int, list[int]]:

@@ -75,7 +75,7 @@ def test_the_bytes_of_a_local_run(
 ) -> None:
     fake = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", fake)
-    options = {"model": str(tiny_model), "gop_seconds": Fraction(1, 10)}
+    options = {"model": str(tiny_model), "gop_seconds": Fraction(1, 10), "bitexact": True}
     neurcodec.encode(clip, tmp_path / "local.nvc", **options)
     report = neurcodec.encode(clip, tmp_path / "ray.nvc", cluster=Cluster(gpus=0.5), **options)
     assert (report.chunks, fake.most) == (10, 3)  # two are being coded, one is next
@@ -113,7 +113,7 @@ def test_batch_on_a_real_cluster_with_a_killed_worker(ncodec: Run, tiny_model: P
     (tmp_path / "clips").mkdir()
     for number in range(2):
         write_clip(tmp_path / "clips" / f"{number}.mkv", scene(200, (160, 96), seed=number))
-    options = ("--model", tiny_model, "--gop", "0.2", "--threads", "1")
+    options = ("--model", tiny_model, "--gop", "0.2", "--threads", "1", "--bitexact")
     run = ncodec("batch", "encode", tmp_path / "clips", "--output-dir", tmp_path / "local", *options, timeout=280)
     assert run.returncode == 0, run.stderr
     command = [sys.executable, "-m", "neurcodec", "batch", "encode", tmp_path / "clips", *options]

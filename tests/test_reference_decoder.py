@@ -36,10 +36,10 @@ def test_it_shares_no_code_and_asserts_nothing(path: Path) -> None:
 
 
 def test_it_says_what_a_file_holds() -> None:
-    result = run(VECTORS / "latents" / "hinted.nvc", "--model", MODEL)
-    digest = json.loads((VECTORS / "latents" / "digests.json").read_text())["hinted"][0]
+    result = run(VECTORS / "latents" / "told.nvc", "--model", MODEL)
+    digest = json.loads((VECTORS / "latents" / "digests.json").read_text())["told"][0]
     assert result.returncode == 0, result.stderr
-    assert f"latents {digest}" in result.stdout
+    assert f"digest {digest}" in result.stdout
     assert "caption 'a bird on a roof, très près'" in result.stdout
     assert "6 AV1 temporal units" in run(VECTORS / "latents" / "coded.nvc").stdout
 
@@ -49,7 +49,7 @@ def test_it_says_what_a_file_holds() -> None:
     [
         ((VECTORS / "bad" / "crc.nvc",), "damage: the CRC of the record at byte "),
         ((VECTORS / "bad" / "too_wide.nvc",), "limit: width above the limit"),
-        ((VECTORS / "bad_latents" / "digest.nvc", "--model", MODEL), "damage: the digest of the latents differs"),
+        ((VECTORS / "bad_latents" / "digest.nvc", "--model", MODEL), "damage: the digest differs"),
         ((VECTORS / "bad_latents" / "other_model.nvc", "--model", MODEL), "model: the file names another model"),
         ((VECTORS / "good" / "example.nvc", "--model", ROOT / "README.md"), "model: the model's file is not"),
         ((VECTORS / "missing.nvc",), "[Errno 2]"),

@@ -32,7 +32,9 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def options(tiny_model: Path) -> EncodeOptions:
-    return EncodeOptions(model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1, resume=True)
+    return EncodeOptions(
+        model=str(tiny_model), gop_seconds=Fraction(4, 25), device="cpu", threads=1, resume=True, bitexact=True
+    )
 
 
 @pytest.fixture(scope="module")

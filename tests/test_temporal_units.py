@@ -20,8 +20,8 @@ from reference_decoder import Refused
 from reference_decoder import temporal_units as spec_units
 
 
-def chunk(streams: dict[Substream, bytes], frames: int) -> Gop:
-    return Gop(tuple(range(frames)), 1, 0, 1, streams, bytes(8), BaseLayer(1, 1, 50))
+def chunk(data: bytes, frames: int) -> Gop:
+    return Gop(tuple(range(frames)), 1, 0, 1, {Substream.BASE: data}, bytes(8), BaseLayer(1, 50))
 
 
 def obu(header: int, payload: bytes) -> bytes:
@@ -34,20 +34,19 @@ packet_bytes = st.lists(st.builds(obu, headers, payloads), min_size=1, max_size=
 
 
 def coded(row: list[bytes]) -> bytes:
-    streams = temporal_units.encode(row)
-    assert list(streams) == [Substream.CODED_BASE]
-    assert temporal_units.decode(chunk(streams, len(row))) == row
-    return streams[Substream.CODED_BASE]
+    data = temporal_units.encode(row)
+    assert temporal_units.decode(chunk(data, len(row))) == row
+    return data
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(packet_bytes, min_size=1, max_size=5))
-def test_packets_come_back(row: list[bytes]) -> None:
+def test_units_come_back(row: list[bytes]) -> None:
     assert spec_units.units(coded(row), len(row)) == row
 
 
 @pytest.mark.parametrize("crf", [30, 63])
-def test_av1_packets_take_fewer_bytes(crf: int) -> None:
+def test_av1_units_take_fewer_bytes(crf: int) -> None:
     row = encode_gop(np.stack(scene(40, (128, 96))), crf)
     data = coded(row)
     assert spec_units.units(data, len(row)) == row
@@ -67,11 +66,9 @@ def test_av1_packets_take_fewer_bytes(crf: int) -> None:
         obu(0x12, b"") * (temporal_units.most(2)),
     ],
 )
-def test_other_packets_stay_as_they_are(unit: bytes) -> None:
-    row = [obu(0x32, b"frame"), unit]
-    streams = temporal_units.encode(row)
-    assert streams == {Substream.BASE: b"".join(pack_uvar(len(one)) + one for one in row)}
-    assert temporal_units.decode(chunk(streams, 2)) == row
+def test_other_units_are_not_coded(unit: bytes) -> None:
+    with pytest.raises(ValueError, match="plain OBUs"):
+        temporal_units.encode([obu(0x32, b"frame"), unit])
 
 
 def test_the_most_obus() -> None:
@@ -80,10 +77,10 @@ def test_the_most_obus() -> None:
 
 def test_too_many_obus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(temporal_units, "SPARE", temporal_units.SPARE + 1)
-    streams = temporal_units.encode([obu(0x12, b"") * temporal_units.most(1)])
+    data = temporal_units.encode([obu(0x12, b"") * temporal_units.most(1)])
     monkeypatch.undo()
     with pytest.raises(DamageError, match="too many OBUs"):
-        temporal_units.decode(chunk(streams, 1))
+        temporal_units.decode(chunk(data, 1))
 
 
 def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
@@ -95,7 +92,7 @@ def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
         data = bytearray(good[: rng.choice((len(good), rng.randint(1, len(good))))])
         data[rng.randrange(min(len(data), 60))] ^= 1 << rng.randrange(8)
         try:
-            found = temporal_units.decode(chunk({Substream.CODED_BASE: bytes(data)}, len(row)))
+            found = temporal_units.decode(chunk(bytes(data), len(row)))
         except DamageError:
             refused += 1
             with pytest.raises(Refused):
@@ -105,7 +102,7 @@ def test_hostile_bytes_are_refused_or_decode_to_what_fits() -> None:
     assert refused > 70
     for other in (good + b"x", good[:-1], b"", b"\x05abc"):
         with pytest.raises(DamageError):
-            temporal_units.decode(chunk({Substream.CODED_BASE: other}, len(row)))
+            temporal_units.decode(chunk(other, len(row)))
 
 
 def test_sizes_out_of_range_are_refused() -> None:

@@ -81,6 +81,7 @@ _ENCODE = (
     click.option(
         "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights."
     ),
+    click.option("--bitexact", is_flag=True, help="The same file every time: its id is not random."),
     click.option("--resume", is_flag=True, help="When stopped, keep what is done in OUT.part; go on from there."),
     click.option(
         "--engine",

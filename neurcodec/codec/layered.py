@@ -25,9 +25,9 @@ from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Pictures, Settings
 from neurcodec.codec.strength import fitting_strength
-from neurcodec.codec.symbols import Symbols, grid, parse, read_extensions, write_conditioning
+from neurcodec.codec.symbols import Symbols, grid, parse, read_extensions, write_conditioning, written
 from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream, frame_types
-from neurcodec.entropy import latent_coder, temporal_units, texture
+from neurcodec.entropy import temporal_units, texture
 from neurcodec.entropy.conditioning import FULL, Conditioning
 from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.texture import NO_GAP
@@ -130,11 +130,11 @@ class LayeredCodec:
         types = frame_types(count, divisor)
         based = rgb if divisor == 1 else rgb[[kind is not FrameType.S for kind in types]]
         scale, crf = setting(settings.quality, usable_scales(width, height))
-        base = BaseLayer(scale, divisor, crf)
+        base = BaseLayer(scale, crf)
         coded = encode_base(based, scale, crf, PRESETS[settings.preset])
         decoded = decode_units(coded, len(based), width, height, scale)
         index = texture_index(detail(rgb))
-        streams = temporal_units.encode(coded) | write_conditioning(rgb[0], index, settings)
+        streams = {Substream.BASE: temporal_units.encode(coded), **write_conditioning(rgb[0], index, settings)}
         told = Conditioning(index, extensions=read_extensions(streams, height, width))
         with reported(self.networks.device):
             latents = self._latents(rgb, types, decoded, settings)
@@ -144,15 +144,7 @@ class LayeredCodec:
             streams |= self._looked_at(based, decoded, base, told, settings)
         for _ in pictures.pts:
             tick()
-        return Gop(
-            pts=pictures.pts,
-            last_duration=pictures.last_duration,
-            quality=settings.quality,
-            mini_gop=divisor,
-            substreams=streams,
-            latents_digest=latent_coder.digest(latents),
-            base=base,
-        )
+        return written(pictures, settings.quality, divisor, streams, latents, base, coded)
 
     def parse(self, gop: Gop, header: Header) -> Symbols:
         """The symbols of a GOP; DamageError where it does not hold what it should."""
@@ -215,5 +207,5 @@ class LayeredCodec:
             source = np.concatenate([rgb[start : start + GROUP] for start in starts])
             gap = fitted(gap, source, np.stack(shown))
             strength = fitting_strength(source, np.stack(coarse), np.stack(shown), base.scale)
-        found = {Substream.TEXTURE_GAP: texture.encode(texture_map(gap))} if strength else {}
+        found = {Substream.TEXTURE_LEVELS: texture.encode(texture_map(gap))} if strength else {}
         return found | ({Substream.STRENGTH: bytes([strength])} if strength < FULL else {})

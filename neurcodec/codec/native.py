@@ -14,7 +14,7 @@ from neurcodec.codec.chunk_codec import Tick, ignore
 from neurcodec.codec.device import reported
 from neurcodec.codec.networks import Networks
 from neurcodec.codec.settings import Pictures, Settings
-from neurcodec.codec.symbols import Symbols, parse, write_conditioning
+from neurcodec.codec.symbols import Symbols, parse, write_conditioning, written
 from neurcodec.container import Gop, Header, Substream
 from neurcodec.entropy import latent_coder, texture
 from neurcodec.generator.restore import restore
@@ -34,15 +34,9 @@ class NativeCodec:
             latents = encode_chunk(networks.coarse, rgb, quality, step, networks.entropy.class_channels, tick)
         found = detail(rgb)
         streams = write_conditioning(rgb[0], texture_index(found), settings)
-        streams[Substream.TEXTURE_MAP] = texture.encode(texture_map(cell_levels(found)))
-        return Gop(
-            pts=pictures.pts,
-            last_duration=pictures.last_duration,
-            quality=quality,
-            mini_gop=step,
-            substreams=latent_coder.encode(networks.entropy, latents, quality) | streams,
-            latents_digest=latent_coder.digest(latents),
-        )
+        streams[Substream.TEXTURE_LEVELS] = texture.encode(texture_map(cell_levels(found)))
+        streams |= latent_coder.encode(networks.entropy, latents, quality)
+        return written(pictures, quality, step, streams, latents)
 
     def parse(self, gop: Gop, header: Header) -> Symbols:
         """The symbols of a GOP; DamageError where it does not hold what it should."""

@@ -5,12 +5,14 @@ And its conditioning of the generator, to and from its substreams (spec 6.9, 7.2
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from neurcodec.container import BaseLayer, FrameType, Gop, Header, Profile, Substream
+from neurcodec.container import BaseLayer, FrameType, Gop, Header, Substream
+from neurcodec.container.values import DIGEST_BYTES
 from neurcodec.entropy import latent_coder, temporal_units, texture
 from neurcodec.entropy.conditioning import FULL, Conditioning
 from neurcodec.entropy.latent_coder import FrameLatents
@@ -22,16 +24,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from neurcodec.codec.settings import Settings
+    from neurcodec.codec.settings import Pictures, Settings
 
-BASES = {Substream.BASE, Substream.CODED_BASE}
 BLOCK = 16
 """Pixels of a latent position's side."""
 MAX_TEXTURE = 63
 CONDITIONING_STREAMS = (
     Substream.TEXTURE,
-    Substream.TEXTURE_MAP,
-    Substream.TEXTURE_GAP,
+    Substream.TEXTURE_LEVELS,
     Substream.STRENGTH,
     *(extension.SUBSTREAM for extension in CONDITIONING),
 )
@@ -70,31 +70,56 @@ def parse(model: EntropyModel, gop: Gop, header: Header) -> Symbols:
     """The symbols of a GOP. DamageError says which one does not decode to what was encoded."""
     place = f"the chunk of frames {gop.first_frame} to {gop.first_frame + gop.frames - 1}"
     with placed(place):
-        if header.profile is Profile.LAYERED and (gop.base is None or not gop.substreams.keys() & BASES):
-            raise DamageError("it has no base layer; the file is damaged")
-        latents = decode_latents(model, gop, header)
-        return Symbols(
-            place,
-            gop.quality,
-            header.height,
-            header.width,
-            tuple(latents),
-            read_conditioning(gop, header),
-            gop.base,
-            tuple(temporal_units.decode(gop)) if gop.base else (),
-        )
+        size = grid(header.width, header.height)
+        if gop.base:
+            latents = beside_base(model, gop.substreams, gop.frame_types, size, gop.quality)
+        else:
+            latents = latent_coder.decode(model, gop.substreams, gop.frames, gop.mini_gop, size, gop.quality)
+        told = read_conditioning(gop.substreams, header.height, header.width, gop.base is not None)
+        units = temporal_units.decode(gop) if gop.base else []
+        if digest(gop, latents, told, units) != gop.digest:
+            raise DamageError(
+                "it decodes to something else than was encoded (digest); the file or the model is damaged"
+            )
+    return Symbols(place, gop.quality, header.height, header.width, tuple(latents), told, gop.base, tuple(units))
 
 
-def decode_latents(model: EntropyModel, gop: Gop, header: Header) -> list[FrameLatents]:
-    """The latents of a GOP alone, in display order; DamageError where they are not the encoder's."""
-    size = grid(header.width, header.height)
-    if gop.base:
-        latents = beside_base(model, gop.substreams, gop.frame_types, size, gop.quality)
-    else:
-        latents = latent_coder.decode(model, gop.substreams, gop.frames, gop.mini_gop, size, gop.quality)
-    if latent_coder.digest(latents) != gop.latents_digest:
-        raise DamageError("its latents differ from the encoder's (digest); the file or the model is damaged")
-    return latents
+def written(
+    pictures: Pictures,
+    quality: int,
+    mini_gop: int,
+    streams: Mapping[Substream, bytes],
+    latents: Sequence[FrameLatents],
+    base: BaseLayer | None = None,
+    units: Sequence[bytes] = (),
+) -> Gop:
+    """The GOP of these substreams, with the digest of what they decode to: latents, and a base's temporal units."""
+    _, height, width, _ = pictures.rgb.shape
+    gop = Gop(pictures.pts, pictures.last_duration, quality, mini_gop, streams, bytes(DIGEST_BYTES), base)
+    told = read_conditioning(streams, height, width, base is not None)
+    return replace(gop, digest=digest(gop, latents, told, units))
+
+
+def digest(gop: Gop, latents: Sequence[FrameLatents], conditioning: Conditioning, units: Sequence[bytes]) -> bytes:
+    """The digest of what a GOP decodes to (spec 6.11): of all that its pictures depend on but the model and HEAD."""
+    base = gop.base or BaseLayer(0, 0)
+    levels = conditioning.texture_gap if conditioning.texture_map is None else conditioning.texture_map
+    items = [
+        bytes([gop.frames, gop.quality, gop.mini_gop, base.scale, base.quantiser]),
+        *map(latent_coder.exact, latents),
+        bytes([conditioning.texture]),
+        b"" if levels is None else levels.astype("u1").tobytes(),
+        bytes([conditioning.strength]),
+        *(
+            one.exact(conditioning.extensions[one.NAME]) if one.NAME in conditioning.extensions else b""
+            for one in CONDITIONING
+        ),
+        *units,
+    ]
+    total = hashlib.sha256()
+    for item in items:
+        total.update(len(item).to_bytes(4, "little") + item)
+    return total.digest()[:DIGEST_BYTES]
 
 
 def beside_base(
@@ -123,24 +148,24 @@ def write_conditioning(first: npt.NDArray[np.uint8], index: int, settings: Setti
     return streams
 
 
-def read_conditioning(gop: Gop, header: Header) -> Conditioning:
+def read_conditioning(streams: Mapping[Substream, bytes], height: int, width: int, layered: bool) -> Conditioning:
     """What a GOP tells the generator; DamageError where a substream does not hold what it should."""
-    streams, size = gop.substreams, (header.height, header.width)
     index, strength = streams.get(Substream.TEXTURE), streams.get(Substream.STRENGTH)
-    levels, gap = streams.get(Substream.TEXTURE_MAP), streams.get(Substream.TEXTURE_GAP)
+    levels = streams.get(Substream.TEXTURE_LEVELS)
     if index is not None and (len(index) != 1 or not 1 <= index[0] <= MAX_TEXTURE):
         raise DamageError("the texture index of a chunk is not one byte in 1..63")
     if strength is not None and (len(strength) != 1 or strength[0] >= FULL):
         raise DamageError(f"the generator's strength of a chunk is not one byte in 0..{FULL - 1}")
-    if gap is not None and min(size) < 2:
+    if layered and levels is not None and min(height, width) < 2:
         raise DamageError("a texture gap in a picture with a side of one sample")
-    cells = -(-header.height // texture.CELL), -(-header.width // texture.CELL)
+    cells = -(-height // texture.CELL), -(-width // texture.CELL)
+    found = texture.decode(levels, *cells) if levels else None
     return Conditioning(
         index[0] if index else 0,
-        texture.decode(levels, *cells) if levels else None,
-        texture.decode(gap, *cells) if gap else None,
+        None if layered else found,
+        found if layered else None,
         strength[0] if strength else FULL,
-        read_extensions(streams, *size),
+        read_extensions(streams, height, width),
     )
 
 

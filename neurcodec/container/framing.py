@@ -13,7 +13,7 @@ from neurcodec.container.schema import Cursor, Values, decode, encode
 from neurcodec.container.values import Limits
 from neurcodec.errors import DamageError, FormatError, LimitError
 
-PREAMBLE_BYTES = 12
+PREAMBLE_BYTES = 16
 HEADER_BYTES = 9
 FRAME_BYTES = HEADER_BYTES + 4
 FEND_BYTES = FRAME_BYTES + 16
@@ -21,16 +21,22 @@ _PIECE = 1 << 20
 _FREE_WORK = 256 << 20
 _START = re.compile(b"(?:" + b"|".join(sorted(tables.KNOWN_TYPES)) + b")\x00", re.DOTALL)
 
+_HEADS = re.compile(b"(?:HEAD|head)\x00")
+_LONGEST_HEAD = 256
+_STEPS = [crc32(bytes([index]), 0xFFFFFFFF) ^ 0xFFFFFFFF for index in range(256)]
+_TOPS = {step >> 24: index for index, step in enumerate(_STEPS)}
+
 
 class Source:
     """Forward reading from any binary file, in pieces, so that nothing is allocated that is not there.
 
-    `size` is None where the file cannot seek (a pipe).
+    `size` is None where the file cannot seek (a pipe). file_id: of the file, which `read_preamble` sets.
     """
 
     def __init__(self, file: BinaryIO):
         self._file = file
         self.offset = 0
+        self.file_id = 0
         self.size: int | None = None
         if file.seekable():
             self.size = file.seek(0, 2)
@@ -76,14 +82,15 @@ class Record:
         return Cursor(self.payload, self.type.decode("ascii"), self.offset + HEADER_BYTES, limits)
 
 
-def pack_preamble(minor: int = 0) -> bytes:
-    """The 12 bytes that a file starts with which needs a reader of this minor version."""
+def pack_preamble(file_id: int = 0) -> bytes:
+    """The 16 bytes that a file starts with."""
     values = {
         "signature": tables.SIGNATURE,
         "major": tables.MAJOR,
-        "minor": minor,
-        "min_reader_minor": minor,
+        "minor": tables.MINOR,
+        "min_reader_minor": tables.MINOR,
         "flags": 0,
+        "file_id": file_id,
     }
     return encode(tables.PREAMBLE_TABLE, values, "preamble")
 
@@ -97,6 +104,7 @@ def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
         raise FormatError("at byte 0: this is not an .nvc file (the signature is another)")
     if len(data) < PREAMBLE_BYTES:
         raise DamageError(f"at byte {len(data)}: the file ends within its first {PREAMBLE_BYTES} bytes")
+    source.file_id = int.from_bytes(data[12:], "little")
     cursor = Cursor(data, "preamble", 0, limits)
     values = decode(tables.PREAMBLE_TABLE, cursor)
     if values["major"] != tables.MAJOR:
@@ -109,10 +117,10 @@ def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
     return data, values
 
 
-def pack_record(kind: bytes, payload: bytes) -> bytes:
-    """A record around a payload."""
+def pack_record(kind: bytes, payload: bytes, file_id: int = 0) -> bytes:
+    """A record around a payload, in the file of this id."""
     body = kind + b"\0" + len(payload).to_bytes(4, "little") + payload
-    return body + crc32(body).to_bytes(4, "little")
+    return body + crc32(body, file_id).to_bytes(4, "little")
 
 
 def read_record(source: Source, limits: Limits, check_crc: bool = True) -> Record | None:
@@ -128,7 +136,7 @@ def read_record(source: Source, limits: Limits, check_crc: bool = True) -> Recor
     cap = limits.metadata_bytes if kind == tables.META else limits.record_bytes
     if length > cap:
         raise LimitError(f"at byte {start}: record {name} of {length} bytes is above the limit of {cap}")
-    payload, crc = [], crc32(head)
+    payload, crc = [], crc32(head, source.file_id)
     for piece in source.pieces(length):
         crc = crc32(piece, crc)
         if kind in tables.KNOWN_TYPES:
@@ -197,3 +205,35 @@ def _try(source: Source, offset: int, limits: Limits) -> Record | None:
     except (DamageError, FormatError, LimitError):
         return None
     return record if record is not None and record.type in tables.KNOWN_TYPES else None
+
+
+def find_file_id(source: Source, limits: Limits) -> int:
+    """The file's id when salvaging: that of the preamble, where any record fits it; else that of the first HEAD or its
+    copy whose CRC has a start value with which the CRC of the record behind it is right too."""
+    given, size, place = source.file_id, source.size or 0, PREAMBLE_BYTES
+    if resync(source, place - 1, limits):
+        return given
+    while place < size:
+        source.seek(place)
+        window = source.read(_PIECE + 4)
+        for match in _HEADS.finditer(window):
+            source.seek(place + match.start())
+            body = source.read(HEADER_BYTES)
+            length = int.from_bytes(body[5:], "little")
+            if len(body) == HEADER_BYTES and length <= _LONGEST_HEAD:
+                body += source.read(length)
+                behind = source.offset + 4
+                source.file_id = start_of_crc(body, int.from_bytes(source.read(4), "little"))
+                if _try(source, behind, limits):
+                    return source.file_id
+        place += _PIECE
+    return given
+
+
+def start_of_crc(data: bytes, crc: int) -> int:
+    """The start value from which the CRC-32 of some data is `crc`: the CRC's steps undone from the last byte on."""
+    state = crc ^ 0xFFFFFFFF
+    for byte in reversed(data):
+        index = _TOPS[state >> 24]
+        state = (state ^ _STEPS[index]) << 8 & 0xFFFFFFFF | index ^ byte
+    return state ^ 0xFFFFFFFF

@@ -125,7 +125,7 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
         "frames": gop.frames,
         "quality": gop.quality,
         "mini_gop": gop.mini_gop,
-        "latents_digest": gop.latents_digest,
+        "digest": gop.digest,
         "base_scale": 0,
         "substream_count": len(parts),
         "substreams": [{"id": kind, "size": len(data)} for kind, data in parts],
@@ -135,8 +135,7 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
     if gop.base is not None:
         if gop.base.scale < 1:
             raise LimitError(f"cannot write GOPC: base_scale is {gop.base.scale}, outside 1..16")
-        values |= {"base_scale": gop.base.scale, "base_mini_gop": gop.base.mini_gop}
-        values["base_quantiser"] = gop.base.quantiser
+        values |= {"base_scale": gop.base.scale, "base_quantiser": gop.base.quantiser}
     return encode(tables.GOPC_TABLE, values, "GOPC")
 
 
@@ -149,23 +148,18 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
     if sum(row["size"] for row in rows) != len(data):
         raise cursor.damage(f"substream sizes do not sum to the {len(data)} bytes that are there")
     check_chunk(values["frames"], header, cursor.limits, f"GOPC at byte {cursor.base}")
-    base = None
-    if values["base_scale"]:
-        if header.profile != Profile.LAYERED:
-            raise cursor.damage("a base layer in a file of the native profile")
-        base = BaseLayer(values["base_scale"], values["base_mini_gop"], values["base_quantiser"])
+    base = BaseLayer(values["base_scale"], values["base_quantiser"]) if values["base_scale"] else None
     substreams, start = {}, 0
     for row in rows:
         substreams[Substream(row["id"])] = data[start : start + row["size"]]
         start += row["size"]
-    if header.profile != Profile.LAYERED and not substreams.keys().isdisjoint((Substream.BASE, Substream.CODED_BASE)):
-        raise cursor.damage("a base layer in a file of the native profile")
-    for one, other in tables.EXCLUSIVE:
-        if one in substreams and other in substreams:
-            raise cursor.damage(f"substreams {one} and {other}, of which a chunk has one at most")
+    layered = header.profile is Profile.LAYERED
+    if (base is not None) != layered or (Substream.BASE in substreams) != layered:
+        name = header.profile.name.lower()
+        raise cursor.damage(f"{'no' if layered else 'a'} base layer in a file of the {name} profile")
     pts, last_duration = timestamps.unpack(values, cursor)
     return Gop(
-        pts, last_duration, values["quality"], values["mini_gop"], substreams, values["latents_digest"], base,
+        pts, last_duration, values["quality"], values["mini_gop"], substreams, values["digest"], base,
         values["first_frame"],
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ UVAR_MAX = (1 << 63) - 1
 SVAR_MAX = (1 << 62) - 1
 _FIXED = {"u8": (1, False), "u32": (4, False), "i32": (4, True)}
 Values = dict[str, Any]
-FrameRange = tuple[int, int, str, Any]
+FieldPlace = tuple[int, int, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Cursor:
     With `trace`, every field read is noted as (start, end, path, value), offsets in the file.
     """
 
-    def __init__(self, data: bytes, what: str, base: int, limits: Limits, trace: list[FrameRange] | None = None):
+    def __init__(self, data: bytes, what: str, base: int, limits: Limits, trace: list[FieldPlace] | None = None):
         self.data = data
         self.what = what
         self.base = base

@@ -58,7 +58,7 @@ def _describe(reader: Reader, size: int, each: Callable[[Gop], None]) -> dict[st
             types.update(_names(item))
             quality.add(item.quality)
             each(item)
-            intervals.add(item.base.mini_gop if item.base else item.mini_gop)
+            intervals.add(item.mini_gop)
             frames, chunks = frames + item.frames, chunks + 1
             end = item.pts[-1] + item.last_duration
             ticks += end - item.pts[0]

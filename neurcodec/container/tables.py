@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Field
-from neurcodec.container.values import DIGEST_BYTES, HASH_BYTES, Profile, Substream
+from neurcodec.container.values import DIGEST_BYTES, HASH_BYTES
 
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
-MAJOR = 1
-MINOR = 5
-NEEDED = {Profile.NATIVE: 2, Profile.LAYERED: 5}
-"""The least minor version of readers of the files that this package's encoder writes."""
-EXCLUSIVE = ((Substream.BASE, Substream.CODED_BASE), (Substream.TEXTURE_MAP, Substream.TEXTURE_GAP))
-"""Of two such substreams a chunk has one at most."""
+MAJOR = 2
+MINOR = 0
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
 META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"
@@ -39,6 +35,7 @@ PREAMBLE_TABLE = (
     Field("minor", "u8", 0, 255, "format version, additions only"),
     Field("min_reader_minor", "u8", 0, 255, "least minor version of a reader that can decode the file"),
     Field("flags", "u8", 0, 0, "reserved", new=True),
+    Field("file_id", "u32", 0, _U32, "a random number; the CRC of every record starts from it (3.2)"),
 )
 
 HEAD_TABLE = (
@@ -70,8 +67,8 @@ MODL_TABLE = (
 )
 
 SUBSTREAM_TABLE = (
-    Field("id", "u8", 0, 10, "0 motion, 1 latents of I, 2 latents of P, 3 base (AV1), 4 caption, 5 sketch, 6 texture, "
-          "7 texture map, 8 base with coded heads, 9 texture gap, 10 strength; rising", new=True),
+    Field("id", "u8", 0, 8, "0 motion, 1 latents of I, 2 latents of P, 3 base (AV1), 4 texture index, "
+          "5 texture levels, 6 strength, 7 caption, 8 sketch; rising", new=True),
     Field("size", "uvar", 1, _BIG, "bytes of the substream"),
 )
 
@@ -79,7 +76,7 @@ GOPC_TABLE = (
     Field("first_frame", "uvar", 0, _U32, "number of the chunk's first frame, counted from 0 in the file"),
     Field("frames", "u8", 1, 255, "number of frames", cap="chunk_frames"),
     Field("quality", "u8", 0, 63, "quality index"),
-    Field("mini_gop", "u8", 1, 4, "distance of backbone frames"),
+    Field("mini_gop", "u8", 1, 4, "length of mini-GOPs: distance of backbone frames"),
     Field("first_pts", "svar", -SVAR_MAX, SVAR_MAX, "pts of the first frame, in time base units"),
     Field("timing", "u8", 0, 2, "0 constant, 1 even, 2 listed", new=True),
     Field("spacing", "uvar", 1, SVAR_MAX, "duration of every frame", when=("timing", "=", 0)),
@@ -89,11 +86,10 @@ GOPC_TABLE = (
     Field("last_duration", "uvar", 0, SVAR_MAX, "of the last frame; 0 = unknown", when=("timing", "=", 1)),
     Field("durations", "uvar", 0, SVAR_MAX, "of each frame; 0 = unknown, for the last frame only",
           when=("timing", "=", 2), count="frames"),
-    Field("latents_digest", "bytes", DIGEST_BYTES, DIGEST_BYTES, "of the decoded latents"),
+    Field("digest", "bytes", DIGEST_BYTES, DIGEST_BYTES, "of what the chunk decodes to (6.11)"),
     Field("base_scale", "u8", 0, 16, "0 = no base layer; else its picture is this many times smaller"),
-    Field("base_mini_gop", "u8", 1, 16, "its frame rate is this many times lower", when=("base_scale", ">", 0)),
     Field("base_quantiser", "u8", 0, 255, "AV1 quantiser it was coded with", when=("base_scale", ">", 0)),
-    Field("substream_count", "u8", 0, 11, "number of substreams", new=True),
+    Field("substream_count", "u8", 0, 9, "number of substreams", new=True),
     Field("substreams", "rows", rows=SUBSTREAM_TABLE, count="substream_count", meaning="the list of substreams"),
     Field("data", "rest", meaning="the substreams, in the order of the list, without gaps"),
 )

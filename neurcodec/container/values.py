@@ -34,13 +34,11 @@ class Substream(IntEnum):
     LATENTS_I = 1
     LATENTS_P = 2
     BASE = 3
-    CAPTION = 4
-    SKETCH = 5
-    TEXTURE = 6
-    TEXTURE_MAP = 7
-    CODED_BASE = 8
-    TEXTURE_GAP = 9
-    STRENGTH = 10
+    TEXTURE = 4
+    TEXTURE_LEVELS = 5
+    STRENGTH = 6
+    CAPTION = 7
+    SKETCH = 8
 
 
 class StreamKind(IntEnum):
@@ -90,10 +88,9 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class BaseLayer:
-    """How the base layer of a chunk was reduced: picture size / scale, frame rate / mini_gop, AV1 quantiser."""
+    """How the base layer of a chunk was reduced: picture size / scale, AV1 quantiser."""
 
     scale: int
-    mini_gop: int
     quantiser: int
 
 
@@ -110,7 +107,7 @@ class Gop:
     quality: int
     mini_gop: int
     substreams: Mapping[Substream, bytes]
-    latents_digest: bytes
+    digest: bytes
     base: BaseLayer | None = None
     first_frame: int = 0
 
@@ -122,7 +119,7 @@ class Gop:
     @property
     def frame_types(self) -> tuple[FrameType, ...]:
         """Type of each frame; in a chunk with a base layer I and P are its frames, and S are filled."""
-        return frame_types(len(self.pts), self.base.mini_gop if self.base else self.mini_gop)
+        return frame_types(len(self.pts), self.mini_gop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Walk:
             self.lose(0, min(framing.PREAMBLE_BYTES, source.offset), error)
         else:
             self.version, self.chain = (values["major"], values["minor"]), crc32(data)
+        if salvage:
+            source.file_id = framing.find_file_id(source, limits)
 
     def opening(self) -> tuple[Record, Record]:
         """HEAD and MODL; when salvaging, from wherever in the file they or their copies are, to walk from its start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -22,8 +23,8 @@ _COPY_FROM = 8
 class Writer:
     """Writes one .nvc file to `file` (binary, at its start). Streams come before the first record; `close` ends it.
 
-    minor: the minor version of the format that the file's contents need (spec section 15).
-    Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
+    The file's id, which tells its records from those of another, is random; `bitexact` makes it of HEAD and MODL, for
+    the same bytes every time. Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Writer:
         header: Header,
         model: ModelInfo,
         limits: Limits | None = None,
-        minor: int = 0,
+        bitexact: bool = False,
     ) -> None:
         self._file = file
         self._limits = limits or Limits()
@@ -48,7 +49,9 @@ class Writer:
         payloads.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
         self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
-        preamble = pack_preamble(minor)
+        opening = b"".join(payload for _, payload in self._opening)
+        self._file_id = crc32(opening) if bitexact else secrets.randbits(32)
+        preamble = pack_preamble(self._file_id)
         file.write(preamble)
         self._offset = len(preamble)
         self._chain = crc32(preamble)
@@ -132,7 +135,7 @@ class Writer:
     def _put(self, kind: bytes, payload: bytes) -> None:
         if len(payload) > self._limits.record_bytes:
             raise LimitError(f"record {kind.decode()} of {len(payload)} bytes is above the limit (record_bytes)")
-        data = pack_record(kind, payload)
+        data = pack_record(kind, payload, self._file_id)
         self._file.write(data)
         self._offset += len(data)
         self._chain = crc32(data[-4:], self._chain)

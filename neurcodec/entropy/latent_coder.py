@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,14 +52,11 @@ def coding_order(types: Sequence[FrameType]) -> list[int]:
     return order
 
 
-def digest(frames: Sequence[FrameLatents]) -> bytes:
-    """First 8 bytes of the SHA-256 of all integers: display order, each as int16 little-endian in raster order."""
-    total = hashlib.sha256()
-    for frame in frames:
-        for plane in (frame.motion, frame.classes, frame.y):
-            if plane is not None:
-                total.update(plane.astype("<i2").tobytes())
-    return total.digest()[:8]
+def exact(frame: FrameLatents) -> bytes:
+    """All integers of a frame: its quality as one byte, then mode, dx, dy, classes and latents, as far as it has them,
+    each int16 little-endian in raster order."""
+    planes = (plane for plane in (frame.motion, frame.classes, frame.y) if plane is not None)
+    return bytes([frame.quality]) + b"".join(plane.astype("<i2").tobytes() for plane in planes)
 
 
 Planes = tuple[NDArray[np.int64], NDArray[np.int64]]

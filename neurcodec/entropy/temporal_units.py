@@ -1,4 +1,4 @@
-"""The AV1 temporal units of a base layer, without what their frame headers repeat (substream 8, spec section 6.10).
+"""The AV1 temporal units of a base layer, without what their frame headers repeat (substream 3, spec section 6.10).
 
 At the lowest rates most of a base layer is frame headers: 16 bytes of a frame that has 20. The first bytes of every OBU
 are coded with adaptive binary decisions, each the mixed guess of several contexts; the rest, which AV1's own arithmetic
@@ -214,30 +214,23 @@ def primed() -> Heads:
     return heads
 
 
-def encode(units: Sequence[bytes]) -> dict[Substream, bytes]:
-    """The substream of a chunk's units: 8, or 3, which has them as they are, when they are not plain OBUs."""
+def encode(units: Sequence[bytes]) -> bytes:
+    """The substream of a chunk's units; ValueError when they are not plain OBUs, which ours never writes."""
     rows = [obus for unit in units if (obus := split(unit))]
     if len(rows) < len(units) or sum(map(len, rows)) > most(len(units)):
-        return {Substream.BASE: b"".join(pack_uvar(len(unit)) + unit for unit in units)}
+        raise ValueError("temporal units of other than plain OBUs")
     coder = Encoder()
     heads = Heads(coder, len(units), primed())
     for obus in rows:
         heads.unit(obus)
     coded = coder.finish()
     tails = [payload[HEAD:] for obus in rows for _, payload in obus]
-    return {Substream.CODED_BASE: b"".join([pack_uvar(len(coded)), coded, *tails])}
+    return b"".join([pack_uvar(len(coded)), coded, *tails])
 
 
 def decode(gop: Gop) -> list[bytes]:
-    """The units of a chunk with a base layer; DamageError when its substreams do not hold them."""
-    streams = gop.substreams
-    if Substream.CODED_BASE not in streams:
-        cursor = Cursor(streams.get(Substream.BASE, b""), "base layer", 0, Limits())
-        units = []
-        while cursor.left:
-            units.append(cursor.take(cursor.uvar()))
-        return units
-    cursor = Cursor(streams[Substream.CODED_BASE], "base layer", 0, Limits())
+    """The units of a chunk with a base layer; DamageError when its substream does not hold them."""
+    cursor = Cursor(gop.substreams[Substream.BASE], "base layer", 0, Limits())
     coder = Decoder(cursor.take(cursor.uvar()))
     count = sum(kind is not FrameType.S for kind in gop.frame_types)
     heads = Heads(coder, count, primed())

@@ -42,6 +42,9 @@ class ConditioningStream(Protocol):
     def decode(self, data: bytes, height: int, width: int) -> Any:
         """What a substream holds for pictures of this size; DamageError where that is nothing."""
 
+    def exact(self, value: Any) -> bytes:
+        """What counts in the digest of what a substream holds (spec 6.11)."""
+
     @property
     def LISTED(self) -> str:
         """Under which name `info` lists what is `shown`; "" where nothing is."""

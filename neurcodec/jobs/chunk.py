@@ -11,7 +11,6 @@ import numpy.typing as npt
 from neurcodec.analysis.chunking import MAX_FRAMES
 from neurcodec.codec.settings import Pictures
 from neurcodec.container import Limits, Reader, Writer
-from neurcodec.container.tables import NEEDED
 from neurcodec.errors import InputError
 from neurcodec.files import models
 from neurcodec.jobs import decode as decoding
@@ -43,7 +42,7 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
         gop = coder.submit(Pictures(frames, tuple(range(len(frames))), 1), options.settings, lambda: None)()
     info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)
     file = BytesIO()
-    writer = Writer(file, header(info, profile), model.info, minor=NEEDED[profile])
+    writer = Writer(file, header(info, profile), model.info, bitexact=True)
     writer.write_gop(gop)
     writer.close()
     return file.getvalue()

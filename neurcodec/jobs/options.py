@@ -66,7 +66,8 @@ class EncodeOptions:
     file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
     (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of
     each chunk (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
-    `extensions.streams.asked`. audio: copy sound and subtitles. resume: keep what is done when the job stops, and take
+    `extensions.streams.asked`. audio: copy sound and subtitles. bitexact: the
+    same file every time; else its id is random. resume: keep what is done when the job stops, and take
     from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
     code chunks side by side, None is one (docs/performance.md).
     """
@@ -85,6 +86,7 @@ class EncodeOptions:
     mini_gop: int | None = None
     extensions: tuple[tuple[str, Any], ...] = ()
     audio: bool = True
+    bitexact: bool = False
     resume: bool = False
     overwrite: bool = False
     threads: int | None = None

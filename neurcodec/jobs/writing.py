@@ -15,7 +15,6 @@ import numpy as np
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
 from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer
-from neurcodec.container.tables import NEEDED
 from neurcodec.files import chapters
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
@@ -103,7 +102,7 @@ class Pass:
     ) -> None:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
         self.info = reader.info
-        self.writer = Writer(output, making.header, making.model, minor=NEEDED[making.header.profile])
+        self.writer = Writer(output, making.header, making.model, bitexact=making.options.bitexact)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[tuple[Pending | None, list[Packet]]] = deque()

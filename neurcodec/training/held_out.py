@@ -59,7 +59,7 @@ class HeldOut:
         frames: list[CoarseFrame] = list(base_frames(coded, *size, generator.config.feature_channels, device))
         gap = texture_map(measured_gap(source, lambda _: frames))
         told = Conditioning(texture_index(detail(source, 1)), texture_gap=gap)
-        pictures = restored(generator, frames, BaseLayer(base["scale"], 1, base["crf"]), size, told)
+        pictures = restored(generator, frames, BaseLayer(base["scale"], base["crf"]), size, told)
         painted = to_tensor(np.stack(list(pictures)), device)
         shown = torch.cat([frame.picture for frame in frames])[:, :, : size[0], : size[1]]
         return to_tensor(source, device), shown, painted

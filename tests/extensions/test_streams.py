@@ -163,7 +163,7 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
     for without, with_both in zip(gops(plain), gops(target), strict=True):
         added = {kind: data for kind, data in with_both.substreams.items() if kind not in without.substreams}
         assert added.keys() == {Substream.CAPTION, Substream.SKETCH}
-        where = Substream.TEXTURE_GAP if profile is Profile.LAYERED else Substream.TEXTURE_MAP
+        where = Substream.TEXTURE_LEVELS
         assert without.substreams.keys() & set(symbols.CONDITIONING_STREAMS) == {Substream.TEXTURE, where}
         assert with_both.substreams == {**without.substreams, **added}
         assert spec_reader.caption(added[Substream.CAPTION]) == TEXT

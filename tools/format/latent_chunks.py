@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from neurcodec.codec import symbols
 from neurcodec.container import (
     BaseLayer,
     FrameType,
@@ -80,8 +81,16 @@ def chunk(
     return result
 
 
+def signed(gop: Gop, size: tuple[int, int], latents: list[FrameLatents]) -> Gop:
+    """A chunk of pictures of this size with its digest."""
+    told = symbols.read_conditioning(gop.substreams, size[1], size[0], gop.base is not None)
+    units = temporal_units.decode(gop) if gop.base else []
+    return replace(gop, digest=symbols.digest(gop, latents, told, units))
+
+
 def gop(
     model: EntropyModel,
+    size: tuple[int, int],
     latents: list[FrameLatents],
     interval: int,
     quality: int,
@@ -91,12 +100,19 @@ def gop(
     """A chunk that holds these latents."""
     times = tuple(pts or (512 * i for i in range(len(latents))))
     streams = latent_coder.encode(model, latents, quality)
-    return Gop(times, last_duration, quality, interval, streams, latent_coder.digest(latents))
+    return signed(Gop(times, last_duration, quality, interval, streams, bytes(8)), size, latents)
 
 
-def base() -> Gop:
-    """A chunk with a base layer (that is none) in place of latents."""
-    return Gop((0, 512), 512, 0, 1, {Substream.BASE: b"AV1 packets"}, latent_coder.digest([]), BaseLayer(2, 1, 50))
+def units(count: int) -> bytes:
+    """A base of so many temporal units whose OBUs hold text."""
+    return temporal_units.encode([b"\x32\x1e" + b"%030d" % number for number in range(count)])
+
+
+def base(size: tuple[int, int], streams: dict[Substream, bytes] | None = None, start: int = 0) -> Gop:
+    """A chunk with a base layer (that is none) in place of latents, and other substreams."""
+    parts = dict(sorted({Substream.BASE: units(2), **(streams or {})}.items()))
+    whole = Gop((start, start + 512), 512, 0, 1, parts, bytes(8), BaseLayer(2, 50))
+    return signed(whole, size, [FrameLatents(kind) for kind in whole.frame_types])
 
 
 def filled(
@@ -104,12 +120,12 @@ def filled(
     chance: random.Random,
     size: tuple[int, int],
     frames: int,
-    divisor: int,
+    interval: int,
     detail: int,
     quality: int,
 ) -> Gop:
-    """A chunk whose base layer (that is none) has every `divisor`-th frame, and detail on every `detail`-th of them."""
-    whole = chunk(chance, size, frames, divisor)
+    """A chunk whose base layer (that is none) has every `interval`-th frame; every `detail`-th of them has detail."""
+    whole = chunk(chance, size, frames, interval)
     types = [frame.type for frame in whole]
     wanted = detailed.detailed(whole, detail) if detail else []
     latents = []
@@ -118,35 +134,30 @@ def filled(
         planes = (frame.classes, frame.y) if index in wanted else (None, None)
         latents.append(FrameLatents(frame.type, frame.motion if moves else None, *planes))
     grid = (-(-size[1] // 16), -(-size[0] // 16))
-    motion, finer = (
-        filling.encode(model, latents, grid, quality),
-        detailed.encode(model, latents, grid, quality, detail),
-    )
-    streams = {Substream.BASE: b"AV1 packets"} | motion | finer
+    streams = {Substream.BASE: units(sum(kind is not FrameType.S for kind in types))}
+    streams |= filling.encode(model, latents, grid, quality)
+    streams |= detailed.encode(model, latents, grid, quality, detail)
     pts = tuple(512 * i for i in range(frames))
-    return Gop(pts, 512, quality, 1, streams, latent_coder.digest(latents), BaseLayer(1, divisor, 50))
+    return signed(Gop(pts, 512, quality, interval, streams, bytes(8), BaseLayer(1, 50)), size, latents)
 
 
-def hinted(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
+def told(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
     """A native chunk with all conditioning that it may have."""
     edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
     streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode_edges(edges), Substream.TEXTURE: b"\x2a",
-               Substream.TEXTURE_MAP: texture.encode(levels(chance, size))}  # fmt: skip
-    whole = gop(model, chunk(chance, size, 4, 2), 2, 25)
-    return replace(whole, substreams={**whole.substreams, **streams})
+               Substream.TEXTURE_LEVELS: texture.encode(levels(chance, size))}  # fmt: skip
+    latents = chunk(chance, size, 4, 2)
+    whole = gop(model, size, latents, 2, 25)
+    return signed(replace(whole, substreams={**whole.substreams, **streams}), size, latents)
 
 
 def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
-    """A chunk with coded heads of a base layer (OBUs of random bytes) and a texture gap."""
+    """A chunk with a base layer of OBUs of random bytes, and a texture gap."""
     rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
-    gap = {Substream.TEXTURE: b"\x07", Substream.TEXTURE_GAP: texture.encode(levels(chance, size))}
-    return replace(base(), pts=tuple(range(6)), substreams={**temporal_units.encode(rows), **gap})
-
-
-def strong(gop: Gop, strength: int, start: int = 0) -> Gop:
-    """A chunk with a strength of the generator, this much later."""
-    pts = tuple(start + moment for moment in gop.pts)
-    return replace(gop, pts=pts, substreams={**gop.substreams, Substream.STRENGTH: bytes([strength])})
+    streams = {Substream.BASE: temporal_units.encode(rows), Substream.TEXTURE: b"\x07",
+               Substream.TEXTURE_LEVELS: texture.encode(levels(chance, size))}  # fmt: skip
+    whole = Gop(tuple(range(6)), 512, 0, 1, streams, bytes(8), BaseLayer(2, 50))
+    return signed(whole, size, [FrameLatents(kind) for kind in whole.frame_types])
 
 
 def obu(chance: random.Random) -> bytes:
@@ -162,13 +173,13 @@ def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:
     return np.array([[chance.randrange(3, 16) for _ in range(columns)] for _ in range(-(-size[1] // 32))])
 
 
-def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25, minor: int = 0) -> bytes:
+def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25) -> bytes:
     """A file."""
     file = io.BytesIO()
     gops = list(gops)
     profile = Profile.LAYERED if gops[0].base else Profile.NATIVE
     header = Header(*size, Fraction(1, 12800), Fraction(rate), profile=profile)
-    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]), minor=minor)
+    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]), bitexact=True)
     for item in gops:
         writer.write_gop(item)
     writer.close()

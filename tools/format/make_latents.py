@@ -18,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 
 from neurcodec.container import (
+    BaseLayer,
     Gop,
     Reader,
     Substream,
@@ -44,11 +45,11 @@ from tools.format.latent_chunks import (
     extreme,
     filled,
     gop,
-    hinted,
     levels,
     pack,
     small,
-    strong,
+    told,
+    units,
     zero,
 )
 
@@ -115,25 +116,29 @@ def good(model: EntropyModel) -> dict[str, bytes]:
         "zero": ((96, 96), 6, 4, 32, zero),
     }
     files = {
-        name: pack(model, size, [gop(model, chunk(chance, size, frames, interval, source), interval, quality)])
+        name: pack(model, size, [gop(model, size, chunk(chance, size, frames, interval, source), interval, quality)])
         for name, (size, frames, interval, quality, source) in kinds.items()
     }
     size = (47, 31)
     gops = [
-        gop(model, chunk(chance, size, 4, 3), 3, 0, (-700, 0, 7, 1900), 11),
-        gop(model, chunk(chance, size, 1, 4), 4, 63, (2000,), 1),
-        gop(model, chunk(chance, size, 6, 2), 2, 17, (2001, 2100, 2240, 2999, 3000, 9000), 0),
+        gop(model, size, chunk(chance, size, 4, 3), 3, 0, (-700, 0, 7, 1900), 11),
+        gop(model, size, chunk(chance, size, 1, 4), 4, 63, (2000,), 1),
+        gop(model, size, chunk(chance, size, 6, 2), 2, 17, (2001, 2100, 2240, 2999, 3000, 9000), 0),
     ]
-    files |= {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base()])}
+    files |= {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base(size)])}
     added = {"filled": (9, 3, 0), "detail": (5, 1, 2), "filled_detail": (8, 2, 3), "one_detail": (6, 4, 255)}
     wide, other = (333, 130), random.Random(14)
-    files["hinted"] = pack(model, wide, [hinted(model, other, wide)], minor=2)
-    files["coded"] = pack(model, wide, [coded(other, wide)], minor=4)
-    files["strengths"] = pack(model, size, [strong(base(), 0), strong(base(), 7, 1024)], minor=5)
+    files["told"] = pack(model, wide, [told(model, other, wide)])
+    files["coded"] = pack(model, wide, [coded(other, wide)])
+    files["strengths"] = pack(model, size, [base(size, strength(0)), base(size, strength(7), 1024)])
     return files | {
-        name: pack(model, size, [filled(model, chance, size, *shape, quality=33)], minor=1)
-        for name, shape in added.items()
+        name: pack(model, size, [filled(model, chance, size, *shape, quality=33)]) for name, shape in added.items()
     }
+
+
+def strength(value: int) -> dict[Substream, bytes]:
+    """The substream of a strength."""
+    return {Substream.STRENGTH: bytes([value])}
 
 
 def beyond(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> tuple[Gop, Gop]:
@@ -142,12 +147,12 @@ def beyond(model: EntropyModel, chance: random.Random, size: tuple[int, int]) ->
         far = chunk(chance, size, 2, 1)
         assert far[1].motion is not None
         far[1].motion[1, 0, 0] = 512
-        wide = gop(model, far, 1, 30)
+        wide = gop(model, size, far, 1, 30)
     with patch.object(latent_coder, "LATENT_LIMIT", 32001):
         large = chunk(chance, size, 1, 1)
         assert large[0].classes is not None and large[0].y is not None
         large[0].classes[0, 0], large[0].y[0, 0, 0] = 2, 32001
-        loud = gop(model, large, 1, 30)
+        loud = gop(model, size, large, 1, 30)
     return wide, loud
 
 
@@ -155,8 +160,8 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
     """The files whose structure is right and whose latents must be refused, and how."""
     chance = random.Random(8)
     size = (64, 48)
-    whole = gop(model, chunk(chance, size, 5, 2), 2, 30)
-    intra = gop(model, chunk(chance, size, 1, 1), 1, 30)
+    whole = gop(model, size, chunk(chance, size, 5, 2), 2, 30)
+    intra = gop(model, size, chunk(chance, size, 1, 1), 1, 30)
     wide, loud = beyond(model, chance, size)
     gap = filled(model, chance, size, 5, 2, 0, 30)
     detailed = filled(model, chance, size, 5, 2, 1, 30)
@@ -165,11 +170,14 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         changed = {Substream[name.upper()]: part for name, part in parts.items()}
         return replace(whole, substreams={**whole.substreams, **changed})
 
+    def extra(kind: Substream, data: bytes) -> Gop:
+        return replace(base(size), substreams=dict(sorted({**base(size).substreams, kind: data}.items())))
+
     motion, latents = whole.substreams[Substream.MOTION], whole.substreams[Substream.LATENTS_P]
     middle = len(latents) // 2
     other = replace(model, hash=bytes(reversed(model.hash)))
     return {
-        "digest": ("DamageError", pack(model, size, [replace(whole, latents_digest=bytes(8))])),
+        "digest": ("DamageError", pack(model, size, [replace(whole, digest=bytes(8))])),
         "changed": ("DamageError", pack(model, size, [streams(
             latents_p=latents[:middle] + bytes([latents[middle] ^ 16]) + latents[middle + 1 :])])),
         "exchanged": ("DamageError", pack(model, size, [streams(motion=latents, latents_p=motion)])),
@@ -181,21 +189,22 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "far_motion": ("DamageError", pack(model, size, [wide])),
         "large_latent": ("DamageError", pack(model, size, [loud])),
         "quality": ("DamageError", pack(model, size, [replace(detailed, quality=0)])),
-        "layered_latents": ("DamageError", pack(model, size, [replace(
-            base(), substreams={**base().substreams, Substream.MOTION: motion})])),
-        "layered_digest": ("DamageError", pack(model, size, [replace(base(), latents_digest=whole.latents_digest)])),
-        "detail_interval": ("DamageError", pack(model, size, [replace(
-            base(), substreams={**base().substreams, Substream.LATENTS_P: b"\1"})])),
-        "layered_intra": ("DamageError", pack(model, size, [replace(
-            base(), substreams={**base().substreams, Substream.LATENTS_I: latents})])),
+        "layered_latents": ("DamageError", pack(model, size, [extra(Substream.MOTION, motion)])),
+        "layered_digest": ("DamageError", pack(model, size, [replace(base(size), digest=whole.digest)])),
+        "detail_interval": ("DamageError", pack(model, size, [extra(Substream.LATENTS_P, b"\1")])),
+        "layered_intra": ("DamageError", pack(model, size, [extra(Substream.LATENTS_I, latents)])),
         "filled_motion": ("DamageError", pack(model, size, [replace(
-            gap, substreams={Substream.BASE: b"AV1 packets"})])),
-        "no_base": ("DamageError", pack(model, size, [
-            base(), replace(whole, pts=tuple(range(1024, 1029)))])),
-        "no_packets": ("DamageError", pack(model, size, [replace(base(), substreams={})])),
-        "thin_gap": ("DamageError", pack(model, (1, 40), [replace(base(), substreams={
-            **base().substreams, Substream.TEXTURE_GAP: texture.encode(levels(chance, (1, 40)))})])),
-        "strength": ("DamageError", pack(model, size, [strong(base(), 16)])),
+            gap, substreams={Substream.BASE: gap.substreams[Substream.BASE]})])),
+        "other_base": ("DamageError", pack(model, size, [extra(Substream.BASE, units(2)[:-3] + b"009")])),
+        "fewer_units": ("DamageError", pack(model, size, [extra(Substream.BASE, units(1))])),
+        "other_quality": ("DamageError", pack(model, size, [replace(base(size), quality=1)])),
+        "other_quantiser": ("DamageError", pack(model, size, [replace(base(size), base=BaseLayer(2, 51))])),
+        "other_strength": ("DamageError", pack(model, size, [replace(
+            base(size, strength(3)), substreams=base(size, strength(4)).substreams)])),
+        "other_texture": ("DamageError", pack(model, size, [extra(Substream.TEXTURE, b"\7")])),
+        "thin_gap": ("DamageError", pack(model, (1, 40), [replace(base((1, 40)), substreams={
+            **base((1, 40)).substreams, Substream.TEXTURE_LEVELS: texture.encode(levels(chance, (1, 40)))})])),
+        "strength": ("DamageError", pack(model, size, [extra(Substream.STRENGTH, b"\x10")])),
         "other_model": ("ModelError", pack(other, size, [whole])),
     }  # fmt: skip
 
@@ -214,8 +223,8 @@ def write(folder: Path, files: dict[str, bytes], name: str, facts: object) -> No
 
 
 def digests(data: bytes) -> list[str]:
-    """The latents digest of every chunk, as written."""
-    return [item.latents_digest.hex() for item in Reader(io.BytesIO(data)).gops()]
+    """The digest of every chunk, as written."""
+    return [item.digest.hex() for item in Reader(io.BytesIO(data)).gops()]
 
 
 def main() -> None:

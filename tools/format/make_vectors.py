@@ -27,6 +27,7 @@ from neurcodec.container import (
     Substream,
     Writer,
 )
+from neurcodec.container.payloads import pack_header, pack_model
 
 VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
 HEADER = Header(64, 48, Fraction(1, 12800), Fraction(25), Fraction(1), None, 1, 1, 1, ColorRange.LIMITED, 1)
@@ -36,6 +37,7 @@ AUDIO = StreamInfo(
     StreamKind.AUDIO, "aac", Fraction(1, 48000), 0, 128000, 48000, "stereo", "fltp", 1024, 1, b"\x11\x90",
     {"language": "eng"},
 )  # fmt: skip
+EXAMPLE_ID = crc32(pack_header(HEADER) + pack_model(MODEL))
 Content = Gop | Packet | dict[str, str]
 
 
@@ -47,12 +49,10 @@ def gop(pts: Sequence[int], last_duration: int, number: int = 0, base: BaseLayer
     return Gop(tuple(pts), last_duration, 20, 3, parts, b"digest%02d" % number, base)
 
 
-def pack(
-    contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = (), minor: int = 0
-) -> bytes:
+def pack(contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = ()) -> bytes:
     """A file."""
     file = io.BytesIO()
-    writer = Writer(file, header, MODEL, minor=minor)
+    writer = Writer(file, header, MODEL, bitexact=True)
     for stream in streams:
         writer.write_stream(stream)
     for content in contents:
@@ -100,7 +100,9 @@ def good() -> dict[str, bytes]:
             replace(HEADER, time_base=Fraction(1, 1000), frame_rate=Fraction(30000, 1001)),
         ),
         "variable": pack([gop([-40, 0, 7, 2000], 0)], replace(HEADER, frame_rate=Fraction(0))),
-        "layered": pack([gop([0, 512, 1024], 512, 0, BaseLayer(2, 3, 140)), even(3, 2, 1)], LAYERED),
+        "layered": pack(
+            [gop([0, 512, 1024], 512, 0, BaseLayer(2, 140)), gop([1536, 2048], 512, 1, BaseLayer(1, 9))], LAYERED
+        ),
         "streams": pack([even(0, 3), *packets, {"title": "streams", "ü": ""}], streams=[AUDIO, subtitle, font]),
         "long": pack([even(2 * k, 2, k) for k in range(10)]),
     }
@@ -108,7 +110,7 @@ def good() -> dict[str, bytes]:
 
 def split(data: bytes) -> list[bytes]:
     """Preamble and records."""
-    parts, at = [data[:12]], 12
+    parts, at = [data[:16]], 16
     while at < len(data):
         end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
         parts.append(data[at:end])
@@ -116,10 +118,10 @@ def split(data: bytes) -> list[bytes]:
     return parts
 
 
-def record(kind: bytes, payload: bytes, flags: int = 0) -> bytes:
-    """A record with a right CRC."""
+def record(kind: bytes, payload: bytes, flags: int = 0, file_id: int | None = None) -> bytes:
+    """A record with a right CRC, in `example` or in the file of another id."""
     body = kind + bytes([flags]) + len(payload).to_bytes(4, "little") + payload
-    return body + crc32(body).to_bytes(4, "little")
+    return body + crc32(body, EXAMPLE_ID if file_id is None else file_id).to_bytes(4, "little")
 
 
 def sealed(parts: Sequence[bytes]) -> bytes:
@@ -144,17 +146,17 @@ def bad() -> dict[str, tuple[str, bytes]]:
     parts = split(whole)
     preamble, head, model, gopc = parts[0], parts[1], parts[2], parts[5]
     flagged = record(b"GOPC", gopc[9:-4], 1)
-    bases = {Substream.BASE: b"base", Substream.CODED_BASE: b"packets"}
-    textures = {Substream.TEXTURE_MAP: b"map", Substream.TEXTURE_GAP: b"gap"}
     return {
-        "native_base": ("DamageError", pack([holding({Substream.CODED_BASE: b"packets"})], minor=3)),
-        "base_twice": ("DamageError", pack([holding(bases)], LAYERED, minor=3)),
-        "texture_twice": ("DamageError", pack([holding(textures)], minor=4)),
+        "native_base": ("DamageError", pack([holding({Substream.BASE: b"base"})])),
+        "native_scale": ("DamageError", pack([replace(even(0, 1), base=BaseLayer(1, 9))])),
+        "no_base": ("DamageError", pack([even(0, 1)], LAYERED)),
+        "no_base_stream": ("DamageError", pack([replace(even(0, 1), base=BaseLayer(1, 9))], LAYERED)),
+        "other_file": ("DamageError", sealed([*parts[:4], record(b"meta", b"\x01\x01a\x00", file_id=7), *parts[5:]])),
         "signature": ("FormatError", b"\x0b" + whole[1:]),
         "text_mode": ("FormatError", whole.replace(b"\r\n", b"\n")),
-        "major": ("FormatError", sealed([preamble[:8] + b"\x02\0\0\0", *parts[1:]])),
-        "newer_reader": ("FormatError", sealed([preamble[:8] + b"\x01\xff\xff\0", *parts[1:]])),
-        "file_flags": ("FormatError", sealed([preamble[:11] + b"\x01", *parts[1:]])),
+        "major": ("FormatError", sealed([preamble[:8] + b"\x01\0\0\0" + preamble[12:], *parts[1:]])),
+        "newer_reader": ("FormatError", sealed([preamble[:8] + b"\x02\xff\xff\0" + preamble[12:], *parts[1:]])),
+        "file_flags": ("FormatError", sealed([preamble[:11] + b"\x01" + preamble[12:], *parts[1:]])),
         "chunk_flags": ("FormatError", sealed([*parts[:5], flagged, *parts[6:]])),
         "critical": ("FormatError", sealed([*parts[:3], record(b"NEWC", b"?"), *parts[3:]])),
         "mixed_case": ("FormatError", sealed([*parts[:3], record(b"nEWC", b"?"), *parts[3:]])),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurcodec.container import Limits, tables
 from neurcodec.container.framing import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
-from neurcodec.container.schema import Cursor, Field, FrameRange, decode
+from neurcodec.container.schema import Cursor, Field, FieldPlace, decode
 from neurcodec.entropy.head_dictionary import CODED
 
 ROOT = Path(__file__).parents[2]
@@ -45,10 +45,10 @@ def table(name: str) -> str:
     return head + "".join(row(field, names) + "\n" for field in tables.TABLES[name])
 
 
-def spans(data: bytes) -> list[FrameRange]:
+def spans(data: bytes) -> list[FieldPlace]:
     """Every field of a file as (start, end, name, value)."""
     limits = Limits()
-    out: list[FrameRange] = []
+    out: list[FieldPlace] = []
     decode(tables.PREAMBLE_TABLE, Cursor(data[:PREAMBLE_BYTES], "preamble", 0, limits, out))
     at = PREAMBLE_BYTES
     while at < len(data):

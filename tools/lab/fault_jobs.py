@@ -41,7 +41,7 @@ class Job:
     def arguments(self, model: Path) -> list[str]:
         """The command line."""
         line = [self.verb, self.source, self.target, "-f", "-v", "--model", model, "--threads", "1", *self.extra]
-        return [str(part) for part in [*line, *(("--gop", "0.16") if self.verb == "encode" else ())]]
+        return [str(part) for part in [*line, *(("--gop", "0.16", "--bitexact") if self.verb == "encode" else ())]]
 
 
 @dataclass

@@ -93,7 +93,7 @@ def measure_clip(
                 if not wanted:
                     continue
                 decoded, coded = av1_round_trip(clip.frames, scale, crf, preset, text)
-                size = OVERHEAD + sum(map(len, temporal_units.encode(coded).values()))
+                size = OVERHEAD + len(temporal_units.encode(coded))
                 pictures = enlarged(decoded, clip)
                 painted = painted_by(generator, decoded, clip, crf, scale) if generator else None
                 fit = best_share(clip.frames, pictures, painted) if painted is not None else 0.0
@@ -118,7 +118,7 @@ def painted_by(generator: Generator, decoded: Frames, clip: Clip, crf: int, scal
     frames = list(base_frames(decoded, rows, columns, generator.config.feature_channels, torch.device("cpu")))
     gap = texture_map(measured_gap(clip.frames, lambda start: frames[start : start + GROUP]))
     told = Conditioning(texture_index(detail(clip.frames)), texture_gap=gap)
-    return np.stack(list(restored(generator, frames, BaseLayer(scale, 1, crf), (rows, columns), told)))
+    return np.stack(list(restored(generator, frames, BaseLayer(scale, crf), (rows, columns), told)))
 
 
 def mixed(base: Frames, painted: Frames | None, strength: float) -> Frames:

@@ -74,6 +74,11 @@ def decode(data: bytes, height: int = 0, width: int = 0) -> str:
         raise DamageError("the caption is not UTF-8") from None
 
 
+def exact(value: str) -> bytes:
+    """The text in UTF-8."""
+    return value.encode("utf-8")
+
+
 def shown(data: bytes) -> str:
     """The caption."""
     return decode(data)

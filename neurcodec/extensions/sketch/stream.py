@@ -67,6 +67,11 @@ def decode(data: bytes, height: int, width: int) -> Edges:
     return decode_edges(data, -(-height // CELL), -(-width // CELL))
 
 
+def exact(value: Edges) -> bytes:
+    """A byte for each pixel, in raster order."""
+    return value.astype(np.uint8).tobytes()
+
+
 def shown(data: bytes) -> str:
     """Nothing in words."""
     return ""
