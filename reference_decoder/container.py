@@ -16,6 +16,7 @@ SIGNATURE = bytes([0x8B, 0x4E, 0x56, 0x43, 0x0D, 0x0A, 0x1A, 0x0A])
 LIMITS = {
     "side": 16384, "pixels": 2**28, "chunk_pixels": 2**32, "record_bytes": 2**26, "seconds": 43200, "streams": 64,
     "stream_bytes": 2**27, "metadata_bytes": 2**20, "index_entries": 2**18,
+    "pixels_per_byte": 2**23, "native_pixels_per_byte": 2**19, "native_picture_per_byte": 2**14, "file_pixels": 2**45,
 }  # fmt: skip
 
 
@@ -102,6 +103,11 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     need(
         frames * head["width"] * head["height"] <= LIMITS["chunk_pixels"], "pixels of a record above the limit", "limit"
     )
+    most = LIMITS["pixels_per_byte" if head["profile"] == 1 else "native_pixels_per_byte"]
+    picture, size = head["width"] * head["height"], max(1, len(b.data))
+    need(frames * picture <= most * size, "too few bytes for its pixels", "limit")
+    large = picture - 2**20 > LIMITS["native_picture_per_byte"] * size
+    need(head["profile"] == 1 or not large, "too few bytes for a picture of its size", "limit")
     out["substreams"] = {number: b.raw(size) for number, size in rows}
     layered = head["profile"] == 1
     need((scale > 0) == layered and (3 in ids) == layered, "a base layer, or none, that the profile does not have")
@@ -258,6 +264,12 @@ class _Body:
         num, den = self.head["time_base"]
         length = entry["pts"][-1] + entry["last_duration"] - start
         need(length * num <= LIMITS["seconds"] * den, "a video longer than the limit", "limit")
+        frames = entry["first_frame"] + entry["frames"]
+        need(
+            frames * self.head["width"] * self.head["height"] <= LIMITS["file_pixels"],
+            "too many pixels in all",
+            "limit",
+        )
         need(len(self.gops) < LIMITS["index_entries"], "more records than the limit", "limit")
         need(
             entry["first_frame"] == sum(other["frames"] for other in self.gops),

@@ -62,12 +62,37 @@ def check_picture(header: Header, limits: Limits, place: str) -> None:
         )
 
 
-def check_chunk(frames: int, header: Header, limits: Limits, place: str) -> None:
-    """LimitError if a chunk has more frames or samples than the limits allow."""
+FREE_PICTURE = 1 << 20
+"""Samples of a native picture that need no bytes."""
+
+
+def check_chunk(frames: int, size: int, header: Header, limits: Limits, place: str) -> None:
+    """LimitError if a chunk whose substreams have `size` bytes has more frames or samples than the limits allow."""
     if frames > limits.chunk_frames or frames * header.width * header.height > limits.chunk_pixels:
         raise LimitError(
             f"{place}: a chunk of {frames} frames of {header.width}x{header.height} is above the limit of "
             f"{limits.chunk_frames} frames (chunk_frames) or {limits.chunk_pixels} samples (chunk_pixels)"
+        )
+    native, picture = header.profile is Profile.NATIVE, header.width * header.height
+    bounds = {
+        "native_pixels_per_byte" if native else "pixels_per_byte": (frames * picture, 0),
+        **({"native_picture_per_byte": (picture, FREE_PICTURE)} if native else {}),
+    }
+    for name, (pixels, free) in bounds.items():
+        most = getattr(limits, name)
+        if pixels > free + most * max(1, size):
+            raise LimitError(
+                f"{place}: {size} bytes are too few for {frames} frames of {header.width}x{header.height}, at most {most} "
+                f"samples a byte ({name})"
+            )
+
+
+def check_file(frames: int, header: Header, limits: Limits, place: str) -> None:
+    """LimitError if a file with so many frames has more samples than the limits allow."""
+    if frames * header.width * header.height > limits.file_pixels:
+        raise LimitError(
+            f"{place}: {frames} frames of {header.width}x{header.height} are above the limit of {limits.file_pixels} "
+            "samples in a file (file_pixels)"
         )
 
 
@@ -147,7 +172,7 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
         raise cursor.damage("substream ids do not rise")
     if sum(row["size"] for row in rows) != len(data):
         raise cursor.damage(f"substream sizes do not sum to the {len(data)} bytes that are there")
-    check_chunk(values["frames"], header, cursor.limits, f"GOPC at byte {cursor.base}")
+    check_chunk(values["frames"], len(data), header, cursor.limits, f"GOPC at byte {cursor.base}")
     base = BaseLayer(values["base_scale"], values["base_quantiser"]) if values["base_scale"] else None
     substreams, start = {}, 0
     for row in rows:

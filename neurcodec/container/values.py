@@ -192,6 +192,10 @@ class Limits:
     chunk_pixels: int = 1 << 32
     record_bytes: int = 64 << 20
     chunk_frames: int = 255
+    pixels_per_byte: int = 1 << 23
+    native_pixels_per_byte: int = 1 << 19
+    native_picture_per_byte: int = 1 << 14
+    file_pixels: int = 1 << 45
     seconds: int = 12 * 3600
     streams: int = 64
     stream_bytes: int = 128 << 20

@@ -95,7 +95,9 @@ class Writer:
     def write_gop(self, gop: Gop) -> None:
         """Append a chunk of frames. Its first pts must be above the last one written."""
         payload = payloads.pack_gop(gop, self._frames, self._step)
-        payloads.check_chunk(gop.frames, self._header, self._limits, "cannot write GOPC")
+        size = sum(map(len, gop.substreams.values()))
+        payloads.check_chunk(gop.frames, size, self._header, self._limits, "cannot write GOPC")
+        payloads.check_file(self._frames + gop.frames, self._header, self._limits, "cannot write GOPC")
         if self._end_pts is not None and gop.pts[0] <= self._end_pts:
             raise InputError(f"timestamps go back: {gop.pts[0]} after {self._end_pts} at frame {self._frames}")
         first = gop.pts[0] if self._first_pts is None else self._first_pts
