@@ -118,7 +118,7 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["decode", "{coded}", "{tmp}/out.png", "--model", "{model}"], 4, "needs one number pattern"),
         (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "x"], 4, "no encoder named"),
         (["decode", "{coded}", "{tmp}/out.mp4", "--model", "{model}", "--video-codec", "aac"], 4, "no video enc"),
-        (["decode", "{coded}", "{tmp}/out.mp4"], 8, "the file needs model 'tiny'.*give its folder with --model"),
+        (["decode", "{coded}", "{tmp}/out.mp4"], 8, "the file needs model 'tiny'.*ncodec models add DIR"),
         (["decode", "{clip}", "{tmp}/out.mp4"], 5, "clip.mp4: at byte 0: this is not an .nvc file"),
         (["decode", "{cut}", "{tmp}/out.mp4", "--model", "{model}"], 6, "cut.nvc: at byte.*--salvage keeps"),
         (["verify", "{cut}", "--quick"], 6, "cut.nvc: at byte"),

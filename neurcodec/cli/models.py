@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 
 @click.group(name="models")
 def command() -> None:
-    """List the installed models, show where they are, check them."""
+    """List the installed models, show where they are, add some, check them."""
 
 
 @command.command(name="list")
@@ -29,6 +31,17 @@ def path(name: str | None) -> None:
     folders = [models.find(name).folder] if name else models.model_folders()
     for folder in folders:
         click.echo(folder)
+
+
+@command.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def add(folder: Path) -> None:
+    """Check the model in DIR and keep a copy, which files that name its hashes are then decoded with."""
+    from neurcodec.codec import networks
+    from neurcodec.files import models
+
+    networks.load(models.find(str(folder)), "cpu")
+    click.echo(models.add(folder).folder)
 
 
 @command.command()

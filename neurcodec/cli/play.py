@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from neurcodec.cli import _common
+from neurcodec.cli._text import plain
 from neurcodec.errors import DependencyError
 
 _PLAYERS = {
@@ -35,7 +36,7 @@ def command(
     choices = {"--start": start, "--model": model, "--device": device, "--threads": threads}
     options = [str(part) for name, value in choices.items() if value is not None for part in (name, value)]
     decode = [sys.executable, "-m", "neurcodec", "decode", str(file), "-", "--quiet", *options]
-    if no_diffusion:
+    if no_diffusion or (model is None and not _restorable(file)):
         decode.append("--no-diffusion")
     with subprocess.Popen(decode, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as decoder:
         shown = subprocess.run([player, *_PLAYERS[player]], stdin=decoder.stdout, check=False)
@@ -46,3 +47,19 @@ def command(
         click.echo(message, err=True, nl=False)
         return decoder.returncode
     return 1 if shown.returncode else 0
+
+
+def _restorable(file: Path) -> bool:
+    """Is the file's generator here? Else says so, where the file can be shown without."""
+    from neurcodec import api
+    from neurcodec.files import models
+
+    facts = api.info(file)
+    here = any(known.weights_hash.hex() == facts["weights_hash"] for known in models.available())
+    if not here and facts["profile"] == "layered":
+        click.echo(
+            f"{plain(str(file))}: model {plain(facts['model'])!r} is not installed; the coarse picture is shown",
+            err=True,
+        )
+        return False
+    return True

@@ -82,8 +82,8 @@ def check_chunk(frames: int, size: int, header: Header, limits: Limits, place: s
         most = getattr(limits, name)
         if pixels > free + most * max(1, size):
             raise LimitError(
-                f"{place}: {size} bytes are too few for {frames} frames of {header.width}x{header.height}, at most {most} "
-                f"samples a byte ({name})"
+                f"{place}: {size} bytes are too few for {frames} frames of {header.width}x{header.height}, the limit "
+                f"is {most} samples a byte ({name})"
             )
 
 

@@ -2,19 +2,21 @@
 
 A model folder holds `entropy.safetensors` (the latents' integers), `coarse/` and `generator/` (the pictures'
 networks: `config.json` and `*.safetensors` each). They lie in `models/` of a source checkout or, once installed, in
-`neurcodec/models`.
+`neurcodec/models`, and where `add` puts them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from neurcodec.container.values import HASH_BYTES, ModelInfo
-from neurcodec.errors import ModelError
+from neurcodec.errors import ModelError, OutputError
 
 ENTROPY_FILE = "entropy.safetensors"
 NETWORKS = ("coarse", "generator")
@@ -31,12 +33,12 @@ class Model:
 
     @property
     def entropy_path(self) -> Path:
-        """the latents' integers."""
+        """The latents' integers."""
         return self.folder / ENTROPY_FILE
 
     @property
     def weight_paths(self) -> list[Path]:
-        """the pictures' weights, in the order in which they are hashed."""
+        """The pictures' weights, in the order in which they are hashed."""
         return sorted(path for part in NETWORKS for path in (self.folder / part).glob("*.safetensors"))
 
     @cached_property
@@ -60,8 +62,35 @@ class Model:
 
 def model_folders() -> list[Path]:
     """The folders in which models are looked for by name."""
-    places = [_PACKAGE / "models", _PACKAGE.parent / "models"]
+    places = [_PACKAGE / "models", _PACKAGE.parent / "models", own_folder()]
     return [place for place in places if place.is_dir()]
+
+
+def own_folder() -> Path:
+    """Where `add` puts models: $NEURCODEC_MODELS, or neurcodec/models in the user's data folder."""
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(os.environ.get("NEURCODEC_MODELS") or f"{data}/neurcodec/models").expanduser()
+
+
+def add(folder: Path) -> Model:
+    """Copy the model in a folder to the user's models, as NAME-HASH, the first digits of its weights' hash.
+
+    A model that is there already stays as it is. Raises ModelError where the folder holds none, OutputError where it
+    cannot be written.
+    """
+    model = find(str(folder.resolve()))
+    name = model.name.removesuffix(f"-{model.weights_hash.hex()[:8]}")[:48]
+    target = own_folder() / f"{name}-{model.weights_hash.hex()[:8]}"
+    if not target.exists():
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            shutil.copytree(folder, partial)
+            partial.rename(target)
+        except OSError as error:
+            raise OutputError(f"{target}: the model cannot be copied ({error.strerror or error})") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return Model(target.name, target)
 
 
 def available() -> list[Model]:
@@ -92,31 +121,32 @@ def find(name_or_folder: str) -> Model:
     return model
 
 
-def for_file(wanted: ModelInfo, choice: str | None, pixels: bool) -> Model:
-    """The model to decode a file with: `choice`, or the installed one with the hashes that the file gives.
+def for_file(wanted: ModelInfo, choice: str | None, *, latents: bool, pictures: bool) -> Model:
+    """The model to decode a file with: `choice`, or of the installed ones that which fits best.
 
-    The latents' integers must match. So must the pictures' weights when `pixels` are wanted, unless the model was
-    chosen by hand.
+    The hash of the latents' integers must be the file's where it may have latents; that of the pictures' weights where
+    they count, unless the model was chosen by hand. ModelError where there is none.
     """
     candidates = [find(choice)] if choice else available()
-    same_integers = [model for model in candidates if model.entropy_hash == wanted.entropy_hash]
-    if not same_integers:
+    fitting = [model for model in candidates if model.entropy_hash == wanted.entropy_hash]
+    if latents and not fitting:
         raise ModelError(_refusal(wanted, candidates, choice, "entropy", wanted.entropy_hash))
-    if choice or not pixels:
-        return same_integers[0]
-    for model in same_integers:
-        if model.weights_hash == wanted.weights_hash:
-            return model
-    raise ModelError(_refusal(wanted, same_integers, choice, "weights", wanted.weights_hash))
+    same = [model for model in fitting if model.weights_hash == wanted.weights_hash]
+    if pictures and not choice and not same:
+        raise ModelError(_refusal(wanted, fitting, choice, "weights", wanted.weights_hash))
+    best = [*same, *fitting, *candidates]
+    if not best:
+        raise ModelError("no model is installed; `ncodec models add DIR` installs one")
+    return best[0]
 
 
 def _refusal(wanted: ModelInfo, candidates: list[Model], choice: str | None, part: str, digest: bytes) -> str:
     need = f"the file needs model {wanted.name!r} with {part} hash {digest.hex()}"
     if choice:
         return f"{need}; {choice} is another"
-    if any(model.name == wanted.name for model in candidates):
-        return f"{need}; the installed {wanted.name!r} is another version; give the right one with --model"
-    return f"{need}, which is not installed; give its folder with --model"
+    there = any(model.name == wanted.name for model in candidates)
+    how = f"the installed {wanted.name!r} is another version" if there else "none such is installed"
+    return f"{need}; {how}: `ncodec models add DIR` installs a model (models/README.md), --model takes its folder"
 
 
 def _digest(path: Path) -> bytes:

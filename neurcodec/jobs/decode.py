@@ -49,9 +49,13 @@ def decode_file(
 
 
 def loading_of(profile: Profile, wanted: ModelInfo, options: DecodeOptions) -> Loading:
-    """How the codec that decodes a file is loaded; ModelError where its model is not here."""
-    model = models.for_file(wanted, options.model, pixels=True)
-    if model.weights_hash != wanted.weights_hash:
+    """How the codec that decodes a file is loaded; ModelError where its model is not here.
+
+    Without diffusion a layered file needs none but for detail and filled frames, whose digest then says so.
+    """
+    native = profile is Profile.NATIVE
+    model = models.for_file(wanted, options.model, latents=native, pictures=native or options.diffusion)
+    if model.weights_hash != wanted.weights_hash and (native or options.diffusion):
         logger.warning("%s has other pixel weights than the encoder's; the picture may differ", model.folder)
     place = str(model.folder)
     return Loading(profile, place, model.info, options.device, options.diffusion, options.compile, options.threads)

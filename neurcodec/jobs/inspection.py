@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec import container
-from neurcodec.container import Gop, Limits, Reader
+from neurcodec.container import Gop, Limits, Profile, Reader
 from neurcodec.extensions.streams import CONDITIONING
 from neurcodec.files import pipes
 from neurcodec.jobs.options import Progress, ProgressCallback, ignore_progress
@@ -82,7 +82,8 @@ def _verify_latents(path: Path, choice: str | None, frames: int, progress: Progr
 
     done, read, seconds = 0, 0, 0.0
     with path.open("rb") as file, Reader(file, _limits(limits)) as reader:
-        entropy = EntropyModel.load(models.for_file(reader.model, choice, pixels=False).entropy_path)
+        native = reader.header.profile is Profile.NATIVE
+        entropy = EntropyModel.load(models.for_file(reader.model, choice, latents=native, pictures=False).entropy_path)
         for item in reader:
             if isinstance(item, Gop):
                 symbols = parse(entropy, item, reader.header)
