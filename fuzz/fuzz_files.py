@@ -93,13 +93,16 @@ def vector_seeds(folder: Path) -> list[bytes]:
 
 
 def prepare(decoding: bool) -> None:
-    """Lower a limit, and load a model once for all inputs."""
+    """Lower a limit, load a model once for all inputs, and let what is behind the digest of many chunks be met."""
+    from neurcodec.codec import symbols
     from neurcodec.container import Limits
     from neurcodec.entropy.model import EntropyModel
     from neurcodec.jobs import inspection
 
     logging.getLogger("neurcodec").setLevel(logging.CRITICAL)
     inspection._limits = lambda on: Limits(chunk_pixels=PIXELS)
+    digest = symbols.digest
+    symbols.digest = lambda gop, *rest: gop.digest if gop.first_frame % 2 == 0 else digest(gop, *rest)
     EntropyModel.load = functools.cache(EntropyModel.load)  # type: ignore[method-assign]
     if decoding:
         from neurcodec.codec import networks

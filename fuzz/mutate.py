@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from zlib import crc32
 
+from neurcodec.container.framing import PREAMBLE_BYTES
+
 _WORDS = (b"\xff" * 4, bytes(4), b"\x80" * 4, b"GOPC", b"strm", b"indx", b"\x7f\xff\xff\xff")
 
 
@@ -19,7 +21,7 @@ def mutate(seeds: Sequence[bytes], chance: random.Random) -> bytes:
         if sealed and chance.random() < 0.1:
             shuffle(parts, number, split(chance.choice(seeds)), chance)
         else:
-            kept = 5 if sealed and chance.random() < 0.9 else 0  # a chunk's type and flags
+            kept = 5 if sealed and chance.random() < 0.9 else 0  # a record's type and flags
             part = parts[number]
             parts[number] = part[:kept] + change(part[kept:], chance.choice(seeds), chance)
     return seal(parts) if sealed else b"".join(parts)
@@ -52,8 +54,8 @@ def shuffle(parts: list[bytes], number: int, others: Sequence[bytes], chance: ra
 
 
 def split(data: bytes) -> list[bytes]:
-    """The preamble, and every chunk's type, flags and payload (without length and CRC), as far as they are whole."""
-    parts, at = [data[:12]], 12
+    """The preamble, and every record's type, flags and payload (without length and CRC), as far as they are whole."""
+    parts, at = [data[:PREAMBLE_BYTES]], PREAMBLE_BYTES
     while at + 13 <= len(data):
         length = int.from_bytes(data[at + 5 : at + 9], "little")
         parts.append(data[at : at + 5] + data[at + 9 : at + 9 + length])
@@ -64,13 +66,13 @@ def split(data: bytes) -> list[bytes]:
 def seal(parts: Sequence[bytes]) -> bytes:
     """The file of such parts, with right lengths, CRCs and chain."""
     out = bytearray(parts[0])
-    chain = crc32(parts[0])
+    chain, file_id = crc32(parts[0]), int.from_bytes(parts[0][12:], "little") & 0xFFFFFFFF
     for part in parts[1:]:
         body = part[5:]
         if part[:4] == b"FEND" and len(body) == 16:
             body = body[:12] + chain.to_bytes(4, "little")
         framed = part[:5] + len(body).to_bytes(4, "little") + body
-        crc = crc32(framed).to_bytes(4, "little")
+        crc = crc32(framed, file_id).to_bytes(4, "little")
         chain = crc32(crc, chain)
         out += framed + crc
     return bytes(out)
