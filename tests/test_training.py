@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from neurcodec.analysis.laplacian import cell_levels, detail
@@ -22,7 +23,7 @@ from neurcodec.generator.model import Generator
 from neurcodec.media.colour import BT601, Converter
 from neurcodec.training import stages
 from neurcodec.training.captions import Extensions
-from neurcodec.training.losses import LUMA, changes, shifted, spectral, subsampled
+from neurcodec.training.losses import LUMA, changes, contrast_error, shifted, spectral, subsampled
 from neurcodec.training.sampler import PairSampler
 from tests.conftest import scene, write_clip
 
@@ -237,3 +238,16 @@ def test_a_stage_needs_those_before_it(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             stages.run(stage, place, {})
+
+
+def test_contrasts_are_equal_or_not() -> None:
+    """Blur and grain both count; a plain change of brightness hardly does."""
+    random = torch.Generator().manual_seed(5)
+    source = F.interpolate(torch.rand(2, 3, 24, 24, generator=random), (96, 96), mode="bilinear")
+    source = source + 0.05 * torch.rand(2, 3, 96, 96, generator=random)
+    soft = F.avg_pool2d(F.pad(source, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    grainy = source + 0.05 * torch.randn(source.shape, generator=random)
+    same, brighter, blurred, noisy = (
+        float(contrast_error(one, source).mean()) for one in (source, source + 0.05, soft, grainy)
+    )
+    assert same < 2e-3 and brighter < 5e-3 and min(blurred, noisy) > 0.1

@@ -1,4 +1,4 @@
-"""What the generator is trained for: the source, its features in two networks, and its power (decision 0027).
+"""What the generator is trained for: the source, its contrasts, its features in two networks, and its power (0027).
 
 Judges (VMAF, ColorVideoVDP, EfficientNet-Lite1) are never here: what is in a loss can judge no more.
 """
@@ -30,6 +30,9 @@ FULL_SIZE = 0.25
 ERROR_FLOOR, CHANGE_FLOOR = 0.002, 0.002
 LPIPS_FLOOR, LITE_FLOOR = 0.01, 0.05
 """Below these a gain counts less and less: nobody sees it."""
+BANDS = 5
+"""Octaves of contrast that are compared."""
+CONTRAST_FLOOR, BAND_FLOOR = 0.05, 0.025
 LUMA = (0.299, 0.587, 0.114)
 """BT.601, as swscale converts untagged video of standard definition; BT.709 differs by less than the rounding."""
 
@@ -79,6 +82,28 @@ def spectral(pictures: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     return surplus, deficits.flatten(1).mean(1)
 
 
+def bands(luma: Tensor) -> list[Tensor]:
+    """The contrasts of planes (N, 1, H, W), octave by octave: what a plane has more than its own blur, divided by how
+    much of that is around, as in the normalised Laplacian pyramid (Laparra et al. 2016)."""
+    row = luma.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = torch.outer(row, row)[None, None]
+    found = []
+    for _ in range(BANDS):
+        smaller = F.conv2d(F.pad(luma, (2, 2, 2, 2), mode="replicate"), kernel, stride=2)
+        band = luma - F.interpolate(smaller, luma.shape[2:], mode="bilinear")
+        around = F.conv2d(F.pad(band.abs(), (2, 2, 2, 2), mode="replicate"), kernel)
+        found.append(band / (BAND_FLOOR + around))
+        luma = smaller
+    return found
+
+
+def contrast_error(pictures: Tensor, source: Tensor) -> Tensor:
+    """How far the contrasts of pictures (N, 3, H, W) are from the source's: mean over octaves of the RMS, (N,)."""
+    weights = pictures.new_tensor(LUMA)[:, None, None]
+    pairs = zip(*(bands((part * weights).sum(1, keepdim=True)) for part in (pictures, source)), strict=True)
+    return torch.stack([(own - true).square().mean((1, 2, 3)).add(1e-6).sqrt() for own, true in pairs]).mean(0)
+
+
 def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
     """One random part of all the pictures (N, 3, H, W): (N, 3, H - 3, W - 3).
 
@@ -92,11 +117,13 @@ def shifted(random: torch.Generator, *pictures: Tensor) -> list[Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a unit of each term costs: the logarithms of the mean error, of LPIPS, of Lite0's distance and of the error
-    of the change in time, so that what is nearly right counts as much as what is not, and `spectral`'s two.
+    """What a unit of each term costs: the logarithms of the mean error, of the error of contrasts, of LPIPS, of Lite0's
+    distance and of the error of the change in time, so that what is nearly right counts as much as what is not, and
+    `spectral`'s two.
     """
 
     error: float = 1.0
+    contrast: float = 0.0
     lpips: float = 0.15
     lite: float = 1.0
     surplus: float = 0.1
@@ -157,16 +184,25 @@ def total(
         of_shown = jury.embed_crops(shown)
     lpips, lite = jury.distances(of_shown, of_true)
     error = (x0 - source).abs().mean((1, 2, 3))
+    contrast = contrast_error(seen, source)
     surplus, deficits = spectral(seen, source)
     deficit = (deficits * torch.where(scale < 1.5, FULL_SIZE, 1)).mean()
     value = weights.surplus * surplus + weights.deficit * deficit
     for weight, distance, floor in (
         (weights.error, error, ERROR_FLOOR),
+        (weights.contrast, contrast, CONTRAST_FLOOR),
         (weights.lpips, lpips, LPIPS_FLOOR),
         (weights.lite, lite, LITE_FLOOR),
     ):
         value = value + weight * torch.log(distance + floor).mean()
-    terms = {"error": error.mean(), "lpips": lpips.mean(), "lite": lite.mean(), "surplus": surplus, "deficit": deficit}
+    terms = {
+        "error": error.mean(),
+        "contrast": contrast.mean(),
+        "lpips": lpips.mean(),
+        "lite": lite.mean(),
+        "surplus": surplus,
+        "deficit": deficit,
+    }
     return value, {name: float(term.detach()) for name, term in terms.items()}
 
 
