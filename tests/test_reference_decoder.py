@@ -77,7 +77,8 @@ def test_from_python() -> None:
 
 def test_mutated_files_are_read_or_refused() -> None:
     chance, model, refused = random.Random(5), Model(MODEL.read_bytes()), 0
-    seeds = [path.read_bytes() for path in sorted(VECTORS.rglob("*.nvc")) if path.stat().st_size < 2000]
+    paths = sorted(VECTORS.glob("good/*.nvc")) + sorted(VECTORS.glob("latents/*.nvc"))
+    seeds = [path.read_bytes() for path in paths if path.stat().st_size < 2000]
     for _ in range(1500):
         try:
             content = read(mutate(seeds, chance))

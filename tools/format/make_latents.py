@@ -36,6 +36,8 @@ from neurcodec.entropy.tables import (
     laplace_cdf,
     normalise,
 )
+from reference_decoder import Model
+from tools.format import edge_latents
 from tools.format.latent_chunks import (
     CLASS_CHANNELS,
     Source,
@@ -131,9 +133,11 @@ def good(model: EntropyModel) -> dict[str, bytes]:
     files["told"] = pack(model, wide, [told(model, other, wide)])
     files["coded"] = pack(model, wide, [coded(other, wide)])
     files["strengths"] = pack(model, size, [base(size, strength(0)), base(size, strength(7), 1024)])
-    return files | {
-        name: pack(model, size, [filled(model, chance, size, *shape, quality=33)]) for name, shape in added.items()
-    }
+    return (
+        files
+        | {name: pack(model, size, [filled(model, chance, size, *shape, quality=33)]) for name, shape in added.items()}
+        | edge_latents.good(model)
+    )
 
 
 def strength(value: int) -> dict[Substream, bytes]:
@@ -206,6 +210,7 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
             **base((1, 40)).substreams, Substream.TEXTURE_LEVELS: texture.encode(levels(chance, (1, 40)))})])),
         "strength": ("DamageError", pack(model, size, [extra(Substream.STRENGTH, b"\x10")])),
         "other_model": ("ModelError", pack(other, size, [whole])),
+        **edge_latents.bad(model, Model(MODEL.read_bytes())),
     }  # fmt: skip
 
 

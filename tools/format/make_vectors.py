@@ -6,74 +6,29 @@ tests/vectors/bad/errors.json names. Their substreams are text, not latents.
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from zlib import crc32
 
-from neurcodec.container import (
-    BaseLayer,
-    ColorRange,
-    Gop,
-    Header,
-    ModelInfo,
-    Packet,
-    Profile,
-    StreamInfo,
-    StreamKind,
-    Substream,
-    Writer,
+from neurcodec.container import BaseLayer, Packet, StreamInfo, StreamKind, Substream
+from tools.format import edges
+from tools.format.files import (
+    AUDIO,
+    HEADER,
+    LAYERED,
+    changed,
+    even,
+    example,
+    gop,
+    holding,
+    pack,
+    record,
+    sealed,
+    split,
 )
-from neurcodec.container.payloads import pack_header, pack_model
 
 VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
-HEADER = Header(64, 48, Fraction(1, 12800), Fraction(25), Fraction(1), None, 1, 1, 1, ColorRange.LIMITED, 1)
-LAYERED = replace(HEADER, profile=Profile.LAYERED)
-MODEL = ModelInfo("none", bytes(range(16)), bytes(range(16, 32)))
-AUDIO = StreamInfo(
-    StreamKind.AUDIO, "aac", Fraction(1, 48000), 0, 128000, 48000, "stereo", "fltp", 1024, 1, b"\x11\x90",
-    {"language": "eng"},
-)  # fmt: skip
-EXAMPLE_ID = crc32(pack_header(HEADER) + pack_model(MODEL))
-Content = Gop | Packet | dict[str, str]
-
-
-def gop(pts: Sequence[int], last_duration: int, number: int = 0, base: BaseLayer | None = None) -> Gop:
-    """A record whose substreams are text."""
-    parts = {Substream.MOTION: b"motion", Substream.LATENTS_I: b"intra", Substream.LATENTS_P: b"backbone"}
-    if base:
-        parts[Substream.BASE] = b"base layer"
-    return Gop(tuple(pts), last_duration, 20, 3, parts, b"digest%02d" % number, base)
-
-
-def pack(contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = ()) -> bytes:
-    """A file."""
-    file = io.BytesIO()
-    writer = Writer(file, header, MODEL, bitexact=True)
-    for stream in streams:
-        writer.write_stream(stream)
-    for content in contents:
-        if isinstance(content, Gop):
-            writer.write_gop(content)
-        elif isinstance(content, Packet):
-            writer.write_packets([content])
-        else:
-            writer.write_metadata(content)
-    writer.close()
-    return file.getvalue()
-
-
-def even(start: int, frames: int, number: int = 0) -> Gop:
-    """Frames at 25 frames/s."""
-    return gop([512 * i for i in range(start, start + frames)], 512, number)
-
-
-def holding(substreams: dict[Substream, bytes]) -> Gop:
-    """A record of one frame with these substreams."""
-    return replace(even(0, 1), substreams=substreams)
 
 
 def good() -> dict[str, bytes]:
@@ -90,9 +45,7 @@ def good() -> dict[str, bytes]:
         Packet(1, b"A line of text", 40, None, 1960),
     ]
     return {
-        "example": pack(
-            [{"title": "example"}, even(0, 3), Packet(0, b"sound", 0, 0, 1024), even(3, 2, 1)], streams=[AUDIO]
-        ),
+        "example": example(),
         "one_frame": pack([even(0, 1)]),
         "rotated": pack([even(0, 2)], replace(HEADER, display_matrix=matrix, sample_aspect_ratio=Fraction(4, 3))),
         "milliseconds": pack(
@@ -105,44 +58,13 @@ def good() -> dict[str, bytes]:
         ),
         "streams": pack([even(0, 3), *packets, {"title": "streams", "ü": ""}], streams=[AUDIO, subtitle, font]),
         "long": pack([even(2 * k, 2, k) for k in range(10)]),
+        **edges.good(),
     }
 
 
-def split(data: bytes) -> list[bytes]:
-    """Preamble and records."""
-    parts, at = [data[:16]], 16
-    while at < len(data):
-        end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
-        parts.append(data[at:end])
-        at = end
-    return parts
-
-
-def record(kind: bytes, payload: bytes, flags: int = 0, file_id: int | None = None) -> bytes:
-    """A record with a right CRC, in `example` or in the file of another id."""
-    body = kind + bytes([flags]) + len(payload).to_bytes(4, "little") + payload
-    return body + crc32(body, EXAMPLE_ID if file_id is None else file_id).to_bytes(4, "little")
-
-
-def sealed(parts: Sequence[bytes]) -> bytes:
-    """The file of these parts with the chain in its FEND made right."""
-    chain = crc32(parts[0])
-    for part in parts[1:-1]:
-        chain = crc32(part[-4:], chain)
-    end = parts[-1]
-    return b"".join([*parts[:-1], record(b"FEND", end[9:-8] + chain.to_bytes(4, "little"))])
-
-
-def changed(parts: Sequence[bytes], number: int, place: int, value: bytes) -> bytes:
-    """The file with some bytes of one payload replaced, and all CRCs right."""
-    part = parts[number]
-    payload = part[9 : 9 + place] + value + part[9 + place + len(value) : -4]
-    return sealed([*parts[:number], record(part[:4], payload, part[4]), *parts[number + 1 :]])
-
-
 def bad() -> dict[str, tuple[str, bytes]]:
-    """The files that must be refused, and how. `example` has HEAD, MODL, strm, meta, GOPC, pckt, GOPC, indx, FEND."""
-    whole = good()["example"]
+    """The files that must be refused, and how."""
+    whole = example()
     parts = split(whole)
     preamble, head, model, gopc = parts[0], parts[1], parts[2], parts[5]
     flagged = record(b"GOPC", gopc[9:-4], 1)
@@ -181,6 +103,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "chain": ("DamageError", b"".join([*parts[:4], record(b"meta", b"\x01\x05Title\x07example"), *parts[5:]])),
         "frame_count": ("DamageError", changed(parts, 9, 0, b"\x06")),
         "too_wide": ("LimitError", changed(parts, 1, 1, b"\x80\x80\x02")),
+        **edges.bad(),
     }
 
 
