@@ -92,7 +92,7 @@ def ranges() -> dict[str, Vector]:
     listed = bare(edited(first, GOPC={"timing": 2, "durations": [9]}))
     times = {"timing": 2, "durations": [2**62]}
     last = {"timing": 1, "step_num": 1, "step_den": 1, "phase": 0, "last_duration": 2**62}
-    nine = [{"id": number, "size": 1} for number in range(9)]
+    nine = [{"id": number, "size": 504 if number == 8 else 1} for number in range(9)]
     many = {"substream_count": 10, "substreams": [*nine, nine[-1]], "data": bytes(10)}
     return {
         **dict(rows),
@@ -121,6 +121,12 @@ def many_streams(count: int) -> bytes:
     return sealed([*parts[:3], *numbered, sound, *parts[3:]])
 
 
+def few(side: int, frames: int, count: int) -> bytes:
+    """A native file of one chunk of square pictures that has so many bytes."""
+    content = {"frames": frames, "substream_count": 1, "substreams": [{"id": 1, "size": count}], "data": bytes(count)}
+    return edited(single([0], 512), HEAD={"width": side, "height": side}, GOPC=content, FEND={"frames": frames})
+
+
 def limits() -> dict[str, Vector]:
     """What is above a reader's limits or the range of times, by one; `good` has what is not."""
     most = bare(good()["most"])
@@ -132,6 +138,10 @@ def limits() -> dict[str, Vector]:
         "widest": ("LimitError", edited(late, HEAD={"width": 2**20, "height": 1})),
         "height": ("LimitError", edited(late, HEAD={"width": 1, "height": 16385})),
         "chunk_pixels": ("LimitError", edited(most, GOPC={"frames": 17}, FEND={"frames": 17})),
+        "pixels_per_byte": ("LimitError", edited(most, GOPC={"substreams": [
+            {"id": number, "size": 503 if number == 8 else 1} for number in range(9)], "data": bytes(511)})),
+        "native_pixels_per_byte": ("LimitError", few(1024, 4, 7)),
+        "native_picture_per_byte": ("LimitError", few(4096, 1, 959)),
         "seconds": ("LimitError", seconds),
         "long_spacing": ("LimitError", edited(single([-9], 512), GOPC={"spacing": SVAR_MAX})),
         "long_last_duration": ("LimitError", edited(single([-9], 512), GOPC=spaced)),
@@ -260,7 +270,7 @@ def good() -> dict[str, bytes]:
     largest = {"kind": 3, "codec": "c" * 64, "time_base_num": INT_MAX, "time_base_den": INT_MAX, "bit_rate": SVAR_MAX,
                "sample_rate": INT_MAX, "channel_layout": "l" * 255, "sample_format": "f" * 64, "frame_size": INT_MAX,
                "codec_tag": U32_MAX, "disposition": U32_MAX, **pairs(1024)}  # fmt: skip
-    nine = [{"id": number, "size": 1} for number in range(9)]
+    nine = [{"id": number, "size": 504 if number == 8 else 1} for number in range(9)]
     one = [{"key": "k" * 255, "value": "k" * 127}]
     return {
         "least": edited(whole, HEAD={
@@ -273,7 +283,9 @@ def good() -> dict[str, bytes]:
             "bit_depth": 32, "has_display_matrix": 1, "display_matrix": [-(2**31), INT_MAX, *[0] * 7]},
             MODL={"name": "m" * 64},
             GOPC={"frames": 16, "quality": 63, "mini_gop": 4, "spacing": 1, "substream_count": 9, "substreams": nine,
-                  "data": b"substream"}, FEND={"frames": 16}),
+                  "data": bytes(512)}, FEND={"frames": 16}),
+        "few_bytes": few(1024, 4, 8),
+        "few_bytes_of_a_picture": few(4096, 1, 960),
         "most_of_a_stream": edited(whole, strm=largest, meta=pairs(1024), pckt=packets(
             packet(duration=SVAR_MAX), packet(pts_delta=-SVAR_MAX, duration=0), packet(dts_delta=SVAR_MAX))),
         "no_substreams": edited(late, GOPC={"quality": 0, "mini_gop": 1, "substream_count": 0, "substreams": [],
