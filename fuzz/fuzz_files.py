@@ -82,13 +82,14 @@ def tiny_seeds(folder: Path) -> list[bytes]:
 
 
 def vector_seeds(folder: Path) -> list[bytes]:
-    """The test vectors; those with latents more often, and `folder`/model with their integers and no networks."""
+    """The test vectors; those that are right more often, and `folder`/model with their integers and no networks."""
     vectors = ROOT / "tests" / "vectors"
     for part in ("coarse", "generator"):
         (folder / "model" / part).mkdir(parents=True)
         (folder / "model" / part / "none.safetensors").touch()
     shutil.copy(vectors / "model" / "entropy.safetensors", folder / "model")
-    paths = [*vectors.rglob("*.nvc"), *5 * list((vectors / "latents").glob("*.nvc"))]
+    good = [*(vectors / "good").glob("*.nvc"), *(vectors / "latents").glob("*.nvc")]
+    paths = [*vectors.rglob("*.nvc"), *10 * good]
     return [path.read_bytes() for path in sorted(paths)]
 
 

@@ -31,6 +31,7 @@ def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
             n[context] = min(48, n[context] + 1)
             edges[y].append(edge)
     coder.end()
+    need(any(map(any, edges)), "a sketch without edges")
     return edges
 
 

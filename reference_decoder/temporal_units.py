@@ -86,6 +86,7 @@ def heads(coder: RangeDecoder, state: State, units: int) -> list[list[list[int]]
                     contexts = [(m, 0, t, len(chunk)), (m, 1, t, a), (m, 2, t, a, b), (m, 3, t, c), (m, 4, t, c, a, d)]
                     m = 2 * m + state.decision(coder, contexts, t)
                 head.append(m - 256)
+                need(head[0] & 0x87 == 2, "an OBU that is not plain")
                 if len(head) >= 6 or (len(head) > 1 and head[-1] < 128):
                     need(head[-1] < 128 or len(head) > 6, "a size too large")
                     end = 6 + min(20, size(head))

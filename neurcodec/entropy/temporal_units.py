@@ -170,7 +170,8 @@ class Heads:
             head.append(self.mixed.byte(contexts, place, None if wanted is None else wanted[place]))
             return head[-1]
 
-        code()
+        if code() & 0x87 != 2:
+            raise DamageError("an OBU of the base layer is not plain; the file is damaged")
         while code() > 127 and len(head) < PAYLOAD:
             pass
         size = sum((digit & 127) << 7 * place for place, digit in enumerate(head[SIZE:]))

@@ -1,4 +1,4 @@
-"""The texture map or gap of a chunk (substreams 7 and 9, spec section 6.9): a level for every 32x32 cell.
+"""The texture map or gap of a chunk (substream 5, spec section 6.9): a level for every 32x32 cell.
 
 A cell is predicted from the cells on the left and above; the difference is coded with the decisions of section 6.7.
 """

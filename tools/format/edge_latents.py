@@ -115,6 +115,7 @@ def conditioning(chance: random.Random) -> dict[str, dict[Substream, bytes]]:
         **{f"caption_{name}": {Substream.CAPTION: data} for name, data in text.items()},
         **{f"levels_{name}": {Substream.TEXTURE_LEVELS: data} for name, data in textures.items()},
         "sketch_words_behind": {Substream.SKETCH: edges.ljust(8, b"\0") + b"more"},
+        "sketch_blank": {Substream.SKETCH: scripted.sketch([0] * 32, SIZE).coded()},
         "sketch_undecodable": {Substream.SKETCH: undecodable(chance)},
         "texture_zero": {Substream.TEXTURE: b"\0"},
         "texture_above": {Substream.TEXTURE: b"\x40"},
@@ -128,6 +129,9 @@ def bases() -> dict[str, bytes]:
     small, plain = b"\x32\0", units(2)
     return {
         "obu_too_many": scripted.base_layer([[small] * 20, [small]]),
+        "obu_extension": scripted.base_layer([[b"\x36\0"], [small]]),
+        "obu_without_size": scripted.base_layer([[b"\x30\0"], [small]]),
+        "obu_forbidden": scripted.base_layer([[b"\xb2\0"], [small]]),
         "obu_size": scripted.base_layer([[b"\x32\x80\0"], [small]]),
         "obu_long_size": scripted.base_layer([[b"\x32" + b"\xff" * 4 + b"\x80"], [small]]),
         "tails_short": plain[:-1],

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurcodec.container import Substream
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.entropy.tables import TOTAL, Ints
+from neurcodec.errors import DamageError
 
 NAME = "sketch"
 SUBSTREAM = Substream.SKETCH
@@ -109,4 +110,6 @@ def decode_edges(data: bytes, height: int, width: int) -> Edges:
         edges[y] = line[1:]
         above = [*line, 0]
     coder.finish()
+    if not edges.any():
+        raise DamageError("a sketch without edges; the file is damaged")
     return edges
