@@ -28,6 +28,8 @@ from neurcodec.jobs import memory
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_interrupted = False
+
 
 class _Commands(GroupedCommands):
     """A group that imports a command's module when the command is asked for."""
@@ -61,9 +63,15 @@ def group() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """End the job once; further signals do not disturb the cleaning up."""
+    global _interrupted
+    _interrupted = True
+    _ignore_signals()
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
     for known in _SIGNALS:
         signal.signal(known, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 class _Messages:
@@ -98,7 +106,11 @@ def main() -> None:
         if signal.getsignal(known) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
             signal.signal(known, _interrupt)
     memory.keep()
-    code = _run()
+    try:
+        code = _run()
+        _ignore_signals()
+    except KeyboardInterrupt:  # between these two
+        code = INTERRUPTED
     if code != INTERRUPTED:  # else threads that are still in native code are not waited for
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
@@ -118,6 +130,8 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED)
     except NcodecError as error:
+        if _interrupted:  # native code may make another error of it
+            return _fail("interrupted", INTERRUPTED)
         return _fail(" ".join(str(error).split()), error.exit_code)
     except BrokenPipeError:  # the reader of our standard output went away, as in `ncodec info FILE | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,15 +53,15 @@ def check_target(target: Place, source: Place, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_file(target: Path, keep: bool = False) -> Iterator[Path]:
+def atomic_file(target: Path, again: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target` (same suffix); on success it becomes `target`, else it is removed.
 
-    With `keep` it is `target` with ".part" behind its name, may exist already, and stays when the block raises. A file
-    that is replaced leaves its permissions to the new one.
+    `again`: its name is the same each time, so that a job that goes on takes the place of what a killed one left. A
+    file that is replaced leaves its permissions to the new one.
     """
     final = Path(os.path.realpath(target))
-    name = f"{final.name}.part" if keep else f".{_short(final.stem)}.{uuid.uuid4().hex[:8]}{final.suffix}"
-    temporary = final.with_name(name)
+    mark = "again" if again else uuid.uuid4().hex[:8]
+    temporary = final.with_name(f".{_short(final.stem)}.{mark}{final.suffix}")
     try:
         yield temporary
         _sync(temporary)
@@ -72,11 +72,9 @@ def atomic_file(target: Path, keep: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror or error}") from error
     except OutputError as error:
-        shown = str(temporary) if keep else str(target)
-        raise OutputError(str(error).replace(str(temporary), shown)) from error
+        raise OutputError(str(error).replace(str(temporary), str(target))) from error
     finally:
-        if not keep:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

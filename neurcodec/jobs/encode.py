@@ -55,7 +55,7 @@ def encode_file(
             options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None)
         with (
             _store(target, described, options) as store,  # outermost: it goes when the target is there
-            _output(target, options.rated) as output,
+            _output(target, options) as output,
             _coder(loading, options) as own,
         ):
             codes = own if store is None else Keeping(own, store, Fingerprint(loading))
@@ -83,16 +83,16 @@ def _coder(loading: Loading, options: EncodeOptions) -> Coder:
 
 
 @contextmanager
-def _output(target: pipes.Place, again: bool) -> Iterator[BinaryIO]:
-    """Where the file is written before it is the target; `again`: it may be written more than once."""
+def _output(target: pipes.Place, options: EncodeOptions) -> Iterator[BinaryIO]:
+    """Where the file is written before it is the target, with a rate target more than once."""
     if not isinstance(target, Path):
-        yield from _into(target, again)
+        yield from _into(target, options.rated)
     elif target != pipes.STANDARD:
-        with atomic_file(target) as temporary, temporary.open("xb") as file:
+        with atomic_file(target, again=options.resume) as temporary, temporary.open("wb") as file:
             yield file
     else:
         with pipes.standard_output() as output:
-            yield from _into(output, again)
+            yield from _into(output, options.rated)
 
 
 def _into(output: BinaryIO, again: bool) -> Iterator[BinaryIO]:
