@@ -123,7 +123,8 @@ def many_streams(count: int) -> bytes:
 
 def few(side: int, frames: int, count: int) -> bytes:
     """A native file of one chunk of square pictures that has so many bytes."""
-    content = {"frames": frames, "substream_count": 1, "substreams": [{"id": 1, "size": count}], "data": bytes(count)}
+    rows = [{"id": 1, "size": count}] if count else []
+    content = {"frames": frames, "substream_count": len(rows), "substreams": rows, "data": bytes(count)}
     return edited(single([0], 512), HEAD={"width": side, "height": side}, GOPC=content, FEND={"frames": frames})
 
 
@@ -142,6 +143,7 @@ def limits() -> dict[str, Vector]:
             {"id": number, "size": 503 if number == 8 else 1} for number in range(9)], "data": bytes(511)})),
         "native_pixels_per_byte": ("LimitError", few(1024, 4, 7)),
         "native_picture_per_byte": ("LimitError", few(4096, 1, 959)),
+        "no_bytes": ("LimitError", few(725, 1, 0)),
         "seconds": ("LimitError", seconds),
         "long_spacing": ("LimitError", edited(single([-9], 512), GOPC={"spacing": SVAR_MAX})),
         "long_last_duration": ("LimitError", edited(single([-9], 512), GOPC=spaced)),
@@ -270,7 +272,7 @@ def good() -> dict[str, bytes]:
     largest = {"kind": 3, "codec": "c" * 64, "time_base_num": INT_MAX, "time_base_den": INT_MAX, "bit_rate": SVAR_MAX,
                "sample_rate": INT_MAX, "channel_layout": "l" * 255, "sample_format": "f" * 64, "frame_size": INT_MAX,
                "codec_tag": U32_MAX, "disposition": U32_MAX, **pairs(1024)}  # fmt: skip
-    nine = [{"id": number, "size": 504 if number == 8 else 1} for number in range(9)]
+    nine = [{"id": number, "size": 592 if number == 8 else 1} for number in range(9)]
     one = [{"key": "k" * 255, "value": "k" * 127}]
     return {
         "least": edited(whole, HEAD={
@@ -283,7 +285,7 @@ def good() -> dict[str, bytes]:
             "bit_depth": 32, "has_display_matrix": 1, "display_matrix": [-(2**31), INT_MAX, *[0] * 7]},
             MODL={"name": "m" * 64},
             GOPC={"frames": 16, "quality": 63, "mini_gop": 4, "spacing": 1, "substream_count": 9, "substreams": nine,
-                  "data": bytes(512)}, FEND={"frames": 16}),
+                  "data": bytes(600)}, FEND={"frames": 16}),
         "few_bytes": few(1024, 4, 8),
         "few_bytes_of_a_picture": few(4096, 1, 960),
         "most_of_a_stream": edited(whole, strm=largest, meta=pairs(1024), pckt=packets(

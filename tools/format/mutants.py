@@ -84,6 +84,8 @@ EQUIVALENT = {
     # no file is known
     "self.range < 2 ** 32 -> ": "whose coder comes to a range of just 2^32 or one less",
     "clamp(moved, 2 ** 20)": "whose weights grow that far",
+    "file_pixels": "the file would have 2^45 samples, and some hundred kilobytes",
+    "frames * picture <= most * size + 1": "no pictures of a limit's samples and one more are known",
 }
 """Survivors, by a part of what is printed of them, and why no vector catches them."""
 
