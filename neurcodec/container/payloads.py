@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from neurcodec.container import tables, timestamps
+from neurcodec.container import bounds, tables, timestamps
 from neurcodec.container.schema import SVAR_MAX, Cursor, Values, decode, encode
 from neurcodec.container.values import (
     BaseLayer,
@@ -14,7 +14,6 @@ from neurcodec.container.values import (
     Gop,
     Header,
     IndexEntry,
-    Limits,
     ModelInfo,
     Packet,
     Profile,
@@ -52,50 +51,6 @@ def _mapping(values: Values, cursor: Cursor) -> dict[str, str]:
     return pairs
 
 
-def check_picture(header: Header, limits: Limits, place: str) -> None:
-    """LimitError if the picture is larger than the limits allow."""
-    width, height = header.width, header.height
-    if max(width, height) > limits.side or width * height > limits.pixels:
-        raise LimitError(
-            f"{place}: a picture of {width}x{height} is above the limit of {limits.side} a side (side) "
-            f"or {limits.pixels} in all (pixels)"
-        )
-
-
-FREE_PICTURE = 1 << 20
-"""Samples of a native picture that need no bytes."""
-
-
-def check_chunk(frames: int, size: int, header: Header, limits: Limits, place: str) -> None:
-    """LimitError if a chunk whose substreams have `size` bytes has more frames or samples than the limits allow."""
-    if frames > limits.chunk_frames or frames * header.width * header.height > limits.chunk_pixels:
-        raise LimitError(
-            f"{place}: a chunk of {frames} frames of {header.width}x{header.height} is above the limit of "
-            f"{limits.chunk_frames} frames (chunk_frames) or {limits.chunk_pixels} samples (chunk_pixels)"
-        )
-    native, picture = header.profile is Profile.NATIVE, header.width * header.height
-    bounds = {
-        "native_pixels_per_byte" if native else "pixels_per_byte": (frames * picture, 0),
-        **({"native_picture_per_byte": (picture, FREE_PICTURE)} if native else {}),
-    }
-    for name, (pixels, free) in bounds.items():
-        most = getattr(limits, name)
-        if pixels > free + most * max(1, size):
-            raise LimitError(
-                f"{place}: {size} bytes are too few for {frames} frames of {header.width}x{header.height}, the limit "
-                f"is {most} samples a byte ({name})"
-            )
-
-
-def check_file(frames: int, header: Header, limits: Limits, place: str) -> None:
-    """LimitError if a file with so many frames has more samples than the limits allow."""
-    if frames * header.width * header.height > limits.file_pixels:
-        raise LimitError(
-            f"{place}: {frames} frames of {header.width}x{header.height} are above the limit of {limits.file_pixels} "
-            "samples in a file (file_pixels)"
-        )
-
-
 def pack_header(header: Header) -> bytes:
     """Payload of HEAD."""
     matrix = header.display_matrix
@@ -123,7 +78,7 @@ def unpack_header(cursor: Cursor) -> Header:
         profile=Profile(values["profile"]),
         **{name: values[name] for name in _HEAD_PLAIN},
     )
-    check_picture(header, cursor.limits, f"HEAD at byte {cursor.base}")
+    bounds.check_picture(header, cursor.limits, f"HEAD at byte {cursor.base}")
     return header
 
 
@@ -172,7 +127,7 @@ def unpack_gop(cursor: Cursor, header: Header) -> Gop:
         raise cursor.damage("substream ids do not rise")
     if sum(row["size"] for row in rows) != len(data):
         raise cursor.damage(f"substream sizes do not sum to the {len(data)} bytes that are there")
-    check_chunk(values["frames"], len(data), header, cursor.limits, f"GOPC at byte {cursor.base}")
+    bounds.check_chunk(values["frames"], len(data), header, cursor.limits, f"GOPC at byte {cursor.base}")
     base = BaseLayer(values["base_scale"], values["base_quantiser"]) if values["base_scale"] else None
     substreams, start = {}, 0
     for row in rows:

@@ -9,7 +9,7 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from neurcodec.container import index, payloads, tables
+from neurcodec.container import bounds, index, payloads, tables
 from neurcodec.container.framing import Record, Source
 from neurcodec.container.schema import Cursor
 from neurcodec.container.values import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
@@ -204,7 +204,7 @@ class Reader:
             raise cursor.damage(f"timestamps go back, {gop.pts[0]} after {self._pts}")
         if (gop.pts[-1] + gop.last_duration - first) * self.header.time_base > self.limits.seconds:
             raise LimitError(f"{cursor.place()}: the video is longer than {self.limits.seconds} seconds (seconds)")
-        payloads.check_file(gop.first_frame + gop.frames, self.header, self.limits, cursor.place())
+        bounds.check_file(gop.first_frame + gop.frames, self.header, self.limits, cursor.place())
         if len(self.entries) >= self.limits.index_entries:
             raise LimitError(f"{cursor.place()}: more than {self.limits.index_entries} GOPC records (index_entries)")
         if gop.first_frame != self._frame:

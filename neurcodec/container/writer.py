@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from neurcodec.container import payloads, tables
+from neurcodec.container import bounds, payloads, tables
 from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.values import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
 from neurcodec.errors import InputError, LimitError
@@ -46,7 +46,7 @@ class Writer:
         self._end_pts: int | None = None
         self._packets_written = False
         self._header = header
-        payloads.check_picture(header, self._limits, "cannot write HEAD")
+        bounds.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
         self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
         opening = b"".join(payload for _, payload in self._opening)
@@ -96,8 +96,8 @@ class Writer:
         """Append a chunk of frames. Its first pts must be above the last one written."""
         payload = payloads.pack_gop(gop, self._frames, self._step)
         size = sum(map(len, gop.substreams.values()))
-        payloads.check_chunk(gop.frames, size, self._header, self._limits, "cannot write GOPC")
-        payloads.check_file(self._frames + gop.frames, self._header, self._limits, "cannot write GOPC")
+        bounds.check_chunk(gop.frames, size, self._header, self._limits, "cannot write GOPC")
+        bounds.check_file(self._frames + gop.frames, self._header, self._limits, "cannot write GOPC")
         if self._end_pts is not None and gop.pts[0] <= self._end_pts:
             raise InputError(f"timestamps go back: {gop.pts[0]} after {self._end_pts} at frame {self._frames}")
         first = gop.pts[0] if self._first_pts is None else self._first_pts
