@@ -77,8 +77,8 @@ def encode(
         quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
         target_lpips=target_lpips, weights=weights, profile=profile, preset=preset, gop_seconds=gop_seconds,
         mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio, bitexact=bitexact,
-        model=model,
-        resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers, cluster=cluster,
+        model=model, resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers,
+        cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -19,13 +18,11 @@ from neurcodec.container import (
     StreamInfo,
     StreamKind,
     Substream,
-    Writer,
 )
 from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.payloads import pack_end
 from neurcodec.extensions.caption import stream as caption
-
-Item = Gop | tuple[Packet, ...] | dict[str, str]
+from tools.format.files import Content, pack
 
 HEADER = Header(64, 48, Fraction(1, 30000), Fraction(30000, 1001), Fraction(1), color_primaries=1)
 MODEL = ModelInfo("tiny", bytes(range(16)), bytes(range(16, 32)))
@@ -44,43 +41,18 @@ def audio(first: int, count: int) -> tuple[Packet, ...]:
 
 
 def write(
-    items: Iterable[Item],
-    header: Header = HEADER,
-    streams: Iterable[StreamInfo] = (),
-    model: ModelInfo = MODEL,
+    items: Iterable[Content], header: Header = HEADER, streams: Iterable[StreamInfo] = (), model: ModelInfo = MODEL
 ) -> bytes:
     """The file with these items."""
-    file = io.BytesIO()
-    writer = Writer(file, header, model, bitexact=True)
-    for stream in streams:
-        writer.write_stream(stream)
-    for item in items:
-        if isinstance(item, Gop):
-            writer.write_gop(item)
-        elif isinstance(item, dict):
-            writer.write_metadata(item)
-        else:
-            writer.write_packets(item)
-    writer.close()
-    return file.getvalue()
+    return pack(items, header, streams, model)
 
 
 def small() -> bytes:
     """A file with everything in it: three records, audio, metadata."""
-    items: list[Item] = [{"title": "small"}]
+    items: list[Content] = [{"title": "small"}]
     for k in range(3):
         items += [gop(k * 5, 5), audio(k * 3, 3)]
     return write(items, streams=[AUDIO])
-
-
-def split(data: bytes) -> list[bytes]:
-    """Preamble and records of an undamaged file."""
-    parts, at = [data[:16]], 16
-    while at < len(data):
-        end = at + 13 + int.from_bytes(data[at + 5 : at + 9], "little")
-        parts.append(data[at:end])
-        at = end
-    return parts
 
 
 def build(*records: tuple[bytes, bytes], preamble: bytes | None = None) -> bytes:
@@ -192,11 +164,11 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int, layered: bool) -> Go
 
 
 @st.composite
-def contents(draw: st.DrawFn) -> tuple[Header, ModelInfo, list[StreamInfo], list[Item]]:
+def contents(draw: st.DrawFn) -> tuple[Header, ModelInfo, list[StreamInfo], list[Content]]:
     """Everything that one file is made of."""
     header, model = draw(headers), draw(models)
     declared = draw(st.lists(streams, max_size=3))
-    items: list[Item] = []
+    items: list[Content] = []
     pts = frame = 0
     for _ in range(draw(st.integers(1, 4))):
         if declared and draw(st.booleans()):

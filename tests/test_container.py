@@ -35,6 +35,7 @@ from neurcodec.container import (
     summary,
 )
 from neurcodec.errors import DamageError, InputError, LimitError
+from tools.format.files import split
 
 
 def read(data: bytes, **options: bool) -> tuple[Reader, list[Gop | Packet]]:
@@ -42,7 +43,7 @@ def read(data: bytes, **options: bool) -> tuple[Reader, list[Gop | Packet]]:
     return reader, list(reader)
 
 
-def flat(items: list[samples.Item]) -> list[Gop | Packet]:
+def flat(items: list[samples.Content]) -> list[Gop | Packet]:
     return [
         part for item in items if not isinstance(item, dict) for part in ([item] if isinstance(item, Gop) else item)
     ]
@@ -50,7 +51,7 @@ def flat(items: list[samples.Item]) -> list[Gop | Packet]:
 
 @given(samples.contents())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[samples.Item]]) -> None:
+def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[samples.Content]]) -> None:
     header, model, streams, items = contents
     # 12 hours is a default limit that arbitrary time bases break; here only the bytes count.
     file = io.BytesIO()
@@ -116,10 +117,10 @@ def test_overhead_of_a_short_file() -> None:
 
 
 def test_long_files_have_copies_of_head_and_model_and_a_small_index() -> None:
-    kinds = [part[:4] for part in samples.split(samples.write([samples.gop(5 * k, 5) for k in range(8)]))[1:]]
+    kinds = [part[:4] for part in split(samples.write([samples.gop(5 * k, 5) for k in range(8)]))[1:]]
     assert kinds == [b"HEAD", b"MODL"] + [b"GOPC"] * 8 + [b"head", b"modl", b"indx", b"FEND"]
-    few = samples.split(samples.write([samples.gop(5 * k, 5) for k in range(100)]))
-    many = samples.split(samples.write([samples.gop(5 * k, 5) for k in range(200)]))
+    few = split(samples.write([samples.gop(5 * k, 5) for k in range(100)]))
+    many = split(samples.write([samples.gop(5 * k, 5) for k in range(200)]))
     assert len(many[-2]) - len(few[-2]) <= 100 * 7
 
 
@@ -136,7 +137,7 @@ def test_many_pairs_go_into_several_records() -> None:
     reader = Reader(io.BytesIO(data))
     list(reader)
     assert reader.metadata == pairs
-    assert sum(part[:4] == b"meta" for part in samples.split(data)) == 3
+    assert sum(part[:4] == b"meta" for part in split(data)) == 3
 
 
 def test_many_packets_go_into_several_records() -> None:
@@ -144,7 +145,7 @@ def test_many_packets_go_into_several_records() -> None:
     big = tuple(Packet(0, bytes(5 << 20), i, i, 1) for i in range(70000, 70003))
     data = samples.write([samples.gop(0, 5), packets + big], streams=[samples.AUDIO])
     assert tuple(Reader(io.BytesIO(data)).packets()) == packets + big
-    assert sum(part[:4] == b"pckt" for part in samples.split(data)) == 4
+    assert sum(part[:4] == b"pckt" for part in split(data)) == 4
 
 
 def test_empty_substreams_and_packets_are_left_out() -> None:
@@ -180,7 +181,7 @@ def test_streams_and_metadata_are_there_before_the_frames() -> None:
 def test_seeking(indexed: bool) -> None:
     data = samples.small()
     if not indexed:
-        parts = samples.split(data)
+        parts = split(data)
         data = b"".join(part for part in parts if part[:4] not in (b"indx", b"FEND"))
     reader = Reader(io.BytesIO(data), salvage=not indexed)
     whole = list(Reader(io.BytesIO(data), salvage=True))
@@ -197,8 +198,8 @@ def test_seeking(indexed: bool) -> None:
 
 
 def test_a_wrong_index_is_rebuilt() -> None:
-    parts = samples.split(samples.write([samples.gop(5 * k, 5) for k in range(3)]))
-    other = samples.split(samples.write([samples.gop(5 * k, 5, 21) for k in range(3)]))
+    parts = split(samples.write([samples.gop(5 * k, 5) for k in range(3)]))
+    other = split(samples.write([samples.gop(5 * k, 5, 21) for k in range(3)]))
     reader = Reader(io.BytesIO(b"".join([*parts[:-2], other[-2], parts[-1]])))
     assert reader.seek_frame(12).first_frame == 10
     assert next(reader.gops()) == replace(samples.gop(10, 5), first_frame=10)

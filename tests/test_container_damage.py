@@ -19,6 +19,7 @@ from neurcodec.container import Gap, Gop, Packet, Reader, StreamInfo, StreamKind
 from neurcodec.container.framing import pack_record
 from neurcodec.container.schema import pack_uvar
 from neurcodec.errors import DamageError, FormatError, LimitError
+from tools.format.files import split
 
 DOCUMENTED = (FormatError, DamageError, LimitError)
 SMALL = samples.small()
@@ -60,7 +61,7 @@ def test_every_flipped_byte_is_noticed_and_costs_one_record_at_most(bit: int) ->
 
 
 def samples_end_of_model() -> int:
-    preamble, head, model = samples.split(SMALL)[:3]
+    preamble, head, model = split(SMALL)[:3]
     return len(preamble) + len(head) + len(model)
 
 
@@ -108,7 +109,7 @@ def test_a_destroyed_start_is_taken_from_the_copies() -> None:
 
 
 def test_losses_and_gaps_say_what_is_missing() -> None:
-    parts = samples.split(LONG)
+    parts = split(LONG)
     starts = [sum(map(len, parts[:i])) for i in range(len(parts))]
     data = bytearray(LONG)
     data[starts[5] + 40] ^= 1
@@ -135,7 +136,7 @@ def index_record(*rows: tuple[int, int, int]) -> bytes:
 
 
 def test_seeking_does_without_a_right_index() -> None:
-    parts = samples.split(samples.write([samples.gop(5 * k, 5) for k in range(3)]))
+    parts = split(samples.write([samples.gop(5 * k, 5) for k in range(3)]))
     first, size, third = sum(map(len, parts[:3])), len(parts[3]), len(parts[4])
     right = [(first, 5, 0), (size, 5, 5005), (third, 5, 5005)]
     tail = parts[-1][9:17]
@@ -175,7 +176,7 @@ def test_a_record_inside_a_payload_is_no_record() -> None:
 
 def test_the_search_for_records_is_bounded() -> None:
     fake = b"GOPC\0" + (30 << 20).to_bytes(4, "little")
-    data = samples.build(*[(part[:4], part[9:-4]) for part in samples.split(SMALL)[1:3]])
+    data = samples.build(*[(part[:4], part[9:-4]) for part in split(SMALL)[1:3]])
     data += b"\xff" * 20 + fake * 100000 + bytes(31 << 20)
     start = time.process_time()
     reader, items = salvage(data)
@@ -192,7 +193,7 @@ record_lists = st.lists(
 @given(record_lists, st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_shuffled_files_give_documented_errors_only(changes: list[tuple[str, int]], pipe: bool) -> None:
-    parts = samples.split(SMALL)
+    parts = split(SMALL)
     for change, value in changes:
         if len(parts) < 3:
             break
@@ -245,7 +246,7 @@ def test_any_bytes_without_crc(noise: bytes, keep: bool, start: int) -> None:
 
 def hostile() -> list[bytes]:
     """Files of about 100 bytes that declare as much as they can."""
-    start = b"".join(samples.split(SMALL)[:3])
+    start = b"".join(split(SMALL)[:3])
     huge = b"\xff\xff\xff\x03"
     files = [
         start + kind + b"\0" + huge + b"x" for kind in (b"GOPC", b"pckt", b"indx", b"strm", b"meta", b"side", b"xxxx")
@@ -284,7 +285,7 @@ def test_records_of_another_file_in_an_attachment_are_not_taken_for_ones_own() -
     font = StreamInfo(StreamKind.ATTACHMENT, "ttf", Fraction(1, 90000), extradata=foreign)
     whole = samples.write([samples.gop(5 * k, 5) for k in range(10)], streams=[font])
     reader, before = salvage(whole)
-    parts = samples.split(whole)
+    parts = split(whole)
     assert parts[3][:4] == b"strm" and not reader.losses
     for number, damage in ((1, 5), (1, 12), (3, 5), (3, 7), (3, 12)):  # lengths, and payloads, of HEAD and strm
         data = bytearray(whole)

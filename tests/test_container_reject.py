@@ -14,6 +14,7 @@ from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.schema import encode, pack_uvar
 from neurcodec.container.values import HASH_BYTES
 from neurcodec.errors import DamageError, FormatError, LimitError, NcodecError
+from tools.format.files import split
 
 HEAD = (b"HEAD", payloads.pack_header(samples.HEADER))
 MODL = (b"MODL", payloads.pack_model(samples.MODEL))
@@ -62,7 +63,7 @@ def finish(*records: tuple[bytes, bytes], frames: int = 5, gops: int = 1, distan
     """A file of HEAD, MODL, strm and these records, with an end record whose chain is right (but for `chain`)."""
     data = samples.build(HEAD, MODL, STRM, *records)
     value = crc32(data[:16])
-    for part in samples.split(data)[1:]:
+    for part in split(data)[1:]:
         value = crc32(part[-4:], value)
     return data + pack_record(b"FEND", payloads.pack_end(frames, gops, distance, value ^ chain))
 
@@ -233,7 +234,7 @@ def test_the_raw_files_are_right_otherwise() -> None:
     reading(finish(PCKT, GOPC, META, NEXT, frames=10, gops=2))
     reading(finish((b"newc", b"skipped"), GOPC, (b"side", b"reserved"), (b"head", HEAD[1]), (b"modl", MODL[1])))
     reading(index_at(18))
-    minor = samples.split(finish(GOPC))
+    minor = split(finish(GOPC))
     later = preamble(_9=7) + b"".join(minor[1:-1])
     value = crc32(later[:16])
     for part in minor[1:-1]:

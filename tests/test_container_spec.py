@@ -21,6 +21,7 @@ from neurcodec.container.schema import Field
 from neurcodec.errors import DamageError, FormatError, LimitError
 from reference_decoder import Refused, read
 from tools.format import make_vectors, update_spec
+from tools.format.files import split
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "bitstream_spec.md").read_text(encoding="utf-8")
@@ -179,7 +180,7 @@ def test_both_readers_read_the_same(contents: Any) -> None:
 def test_both_readers_refuse_the_same(path: Path, seed: int, changes: int) -> None:
     """Payloads are changed and the CRCs made right again, so that the rules are what refuses them."""
     chance = random.Random(seed)
-    parts = samples.split(path.read_bytes())
+    parts = split(path.read_bytes())
     preamble, records = parts[0], [(part[:4], bytearray(part[9:-4])) for part in parts[1:]]
     for _ in range(changes):
         _, payload = chance.choice(records)
@@ -207,7 +208,7 @@ def test_both_readers_refuse_the_same(path: Path, seed: int, changes: int) -> No
 
 def resealed(data: bytes) -> bytes:
     """The file with the chain that its records give."""
-    parts = samples.split(data)
+    parts = split(data)
     chain = parts[0] + b"".join(part[-4:] for part in parts[1:-1])
     payload = parts[-1][9:-4]
     fixed = payload[:12] + zlib.crc32(chain).to_bytes(4, "little") + payload[16:]

@@ -157,7 +157,7 @@ def _models() -> Iterator[Check]:
 
 
 def _exactness(threads: int) -> Check:
-    """the latents, which runs on the CPU whatever the device, must give the known digest."""
+    """The latents, which are coded on the CPU whatever the device, must have the known digest."""
     name = f"exact prior, {threads} thread{'s' if threads > 1 else ''}"
     limits = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
     command = [sys.executable, "-m", "neurcodec.entropy.selftest"]

@@ -155,8 +155,7 @@ class LayeredCodec:
         base, networks, size = symbols.base, self.networks, (symbols.height, symbols.width)
         if base is None:
             raise DamageError(f"{symbols.place}: it has no base layer; the file is damaged")
-        bases = base_frames(decode_base(symbols, base), *size, networks.features, networks.device)
-        frames: Iterator[CoarseFrame] = bases
+        frames = base_frames(decode_base(symbols, base), *size, networks.features, networks.device)
         for extension in PICTURES:
             frames = extension.apply(networks.coarse, symbols.latents, frames, symbols.quality)
         with reported(networks.device):

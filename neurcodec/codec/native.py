@@ -1,4 +1,4 @@
-"""The native profile: the frames of a GOP to our own latents and back, through coarse codec, latents, generator."""
+"""The native profile: the frames of a GOP to our own latents, and back through coarse codec and generator."""
 
 from __future__ import annotations
 

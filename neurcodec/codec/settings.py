@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from neurcodec.extensions.streams import Wanted
+
 MAX_QUALITY = 63
 PRESETS = {"slow": 1, "medium": 2, "fast": 6}
 """Speed against size: the preset of SVT-AV1 that codes the layered profile's base."""
@@ -27,14 +29,14 @@ class Settings:
     """How a GOP is coded.
 
     quality: 0 (smallest) to 63. preset: one of PRESETS (native has one speed). mini_gop: 1 to 4; None measures
-    the motion (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
-    `extensions.streams.asked`.
+    the motion (native) or keeps all frames in the base (layered). extensions: as
+    `extensions.streams.asked` gives.
     """
 
     quality: int
     preset: str = "medium"
     mini_gop: int | None = None
-    extensions: tuple[tuple[str, Any], ...] = ()
+    extensions: Wanted = ()
 
     def wanted(self, extension: str) -> Any:
         """What is asked for of an extension, or None."""

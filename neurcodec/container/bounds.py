@@ -28,13 +28,12 @@ def check_chunk(frames: int, size: int, header: Header, limits: Limits, place: s
             f"{limits.chunk_frames} frames (chunk_frames) or {limits.chunk_pixels} samples (chunk_pixels)"
         )
     native, picture = header.profile is Profile.NATIVE, header.width * header.height
-    bounds = {
-        "native_pixels_per_byte" if native else "pixels_per_byte": (frames * picture, 0),
-        **({"native_picture_per_byte": (picture, FREE_PICTURE)} if native else {}),
-    }
-    for name, (pixels, free) in bounds.items():
-        most = getattr(limits, name)
-        if pixels > free + most * max(1, size):
+    bounds = [
+        ("native_pixels_per_byte", limits.native_pixels_per_byte, frames * picture),
+        ("native_picture_per_byte", limits.native_picture_per_byte, picture - FREE_PICTURE),
+    ]
+    for name, most, pixels in bounds if native else [("pixels_per_byte", limits.pixels_per_byte, frames * picture)]:
+        if pixels > most * max(1, size):
             raise LimitError(
                 f"{place}: {size} bytes are too few for {frames} frames of {header.width}x{header.height}, the limit "
                 f"is {most} samples a byte ({name})"

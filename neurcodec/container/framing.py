@@ -168,7 +168,7 @@ def _check_kind(kind: bytes, flags: int, start: int) -> None:
 def resync(source: Source, start: int, limits: Limits) -> Record | None:
     """The first whole record of a known type after a damaged one at `start`, or None.
 
-    The place that the damaged chunk's own length points to is tried first. After too much work on false starts, which
+    The place that the damaged record's own length points to is tried first. After too much work on false starts, which
     only a forged file has, the search gives up.
     """
     size = source.size or 0

@@ -108,11 +108,11 @@ class Reader:
         return self._index
 
     def seek_frame(self, frame: int) -> IndexEntry:
-        """Go on with the record that holds the frame of this number (the nearest before it if that is lost)."""
+        """Go on with the chunk that holds the frame of this number (the nearest before it if that is lost)."""
         return self._seek(lambda entry: entry.first_frame, frame)
 
     def seek_pts(self, pts: int) -> IndexEntry:
-        """Go on with the record that is shown at this time, in time base units (the first record if none is)."""
+        """Go on with the chunk that is shown at this time, in time base units (the first chunk if none is)."""
         return self._seek(lambda entry: entry.first_pts, pts)
 
     def _seek(self, key: Callable[[IndexEntry], int], value: int) -> IndexEntry:

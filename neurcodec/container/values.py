@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from fractions import Fraction
+from typing import Any
 
 HASH_BYTES = 16
 DIGEST_BYTES = 8
@@ -59,8 +60,14 @@ class ColorRange(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """The picture and its timing (record HEAD). `frame_rate` 0 = variable or unknown; colour ids are CICP's (H.273)."""
+class VideoFormat:
+    """A video's picture and its timing, as files are tagged with them.
+
+    `width` and `height` are the stored picture's, before `sample_aspect_ratio` (0 = not stated) and `display_matrix`
+    (FFmpeg's nine 32-bit integers, None = upright) are applied; neither is baked into the frames. `frame_rate` is the
+    average, 0 = variable or unknown. The colour fields are CICP's numbers (H.273; 2 = not stated); `chroma_location`
+    0 = not stated.
+    """
 
     width: int
     height: int
@@ -74,6 +81,16 @@ class Header:
     color_range: ColorRange = ColorRange.UNSPECIFIED
     chroma_location: int = 0
     bit_depth: int = 8
+
+    def common(self) -> dict[str, Any]:
+        """These fields alone, by name: what a file and the video it is made of have in common."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(VideoFormat)}
+
+
+@dataclass(frozen=True, slots=True)
+class Header(VideoFormat):
+    """What a file says of its video (record HEAD)."""
+
     profile: Profile = Profile.NATIVE
 
 
@@ -209,7 +226,7 @@ class Limits:
 
 
 def frame_types(frames: int, mini_gop: int) -> tuple[FrameType, ...]:
-    """Types of a chunk's frames: I first, P at each multiple of the interval and at the end, S elsewhere."""
+    """Types of a chunk's frames: I first, P at each multiple of the mini-GOP's length and at the end, S elsewhere."""
     return tuple(
         FrameType.I if i == 0 else FrameType.P if i % mini_gop == 0 or i == frames - 1 else FrameType.S
         for i in range(frames)

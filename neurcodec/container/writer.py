@@ -21,7 +21,7 @@ _COPY_FROM = 8
 
 
 class Writer:
-    """Writes one .nvc file to `file` (binary, at its start). Streams come before the first record; `close` ends it.
+    """Writes one .nvc file to `file` (binary, at its start). Streams come before the first chunk; `close` ends it.
 
     The file's id, which tells its records from those of another, is random; `bitexact` makes it of HEAD and MODL, for
     the same bytes every time. Raises LimitError for a value that no file can hold or that readers refuse at `limits`.

@@ -18,8 +18,8 @@ class Conditioning(NamedTuple):
 
     texture: the texture index 1..63, or 0. texture_map: levels int64 (ceil(height / 32), ceil(width / 32)), 0..15, of
     the native profile. texture_gap: of the layered one, of the same shape and range, how many levels more than the
-    coarse picture's, and NO_GAP. strength: how
-    much of what the generator changes is shown, 0 (nothing: it is left out) to FULL (all). extensions: by name.
+    coarse picture's, and NO_GAP. strength: how much of what the
+    generator changes is shown, 0 (nothing: it is left out) to FULL (all). extensions: by name.
     """
 
     texture: int = 0

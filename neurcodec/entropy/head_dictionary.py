@@ -4,7 +4,7 @@ Made by tools/format/make_head_dictionary.py. Never changed: files need it to de
 """
 
 UNITS = (24, 48, 96, 160)
-"""Packets of each chunk of the dictionary."""
+"""Temporal units of each chunk of the dictionary."""
 
 CODED = (
     "//8JCtS0A/4O7jUcL6Czu8agByU9XFslgMUAkGgP75Mw2uJ5CLxG7VP36CdhoDCSNDYrHz2cIACTJ4fv2VxgxI54miCEBqSRN6N+"

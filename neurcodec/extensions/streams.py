@@ -33,9 +33,6 @@ class ConditioningStream(Protocol):
     def SUBSTREAM(self) -> Substream:
         """Where it lies."""
 
-    def check(self, wanted: Any) -> None:
-        """InputError or ArgumentError where this cannot be asked for."""
-
     def encode(self, wanted: Any, first: NDArray[np.uint8]) -> bytes:
         """The substream of what is asked for; first: the chunk's first frame, uint8 (H, W, 3). Empty: none."""
 
@@ -44,13 +41,6 @@ class ConditioningStream(Protocol):
 
     def exact(self, value: Any) -> bytes:
         """What counts in the digest of what a substream holds (spec 6.11)."""
-
-    @property
-    def LISTED(self) -> str:
-        """Under which name `info` lists what is `shown`; "" where nothing is."""
-
-    def shown(self, data: bytes) -> str:
-        """What a substream holds, in words; DamageError where that is nothing."""
 
 
 class LatentStream(Protocol):
@@ -79,12 +69,15 @@ class LatentStream(Protocol):
 CONDITIONING: tuple[ConditioningStream, ...] = (caption, sketch)
 LATENTS: tuple[LatentStream, ...] = (filling, detail)
 """In the order of decoding: the contexts of detail have the motion."""
-_CHECKS = {one.NAME: one.check for one in (caption, sketch, detail)}
+WORDS = {"captions": caption}
+"""Those that are words, by the name under which `info` lists them."""
+_CHECKS = {one.NAME: one.check for one in (caption, detail)}
 
 
 def asked(**wanted: Any) -> Wanted:
     """What is asked for of the extensions of these names; InputError or ArgumentError where that cannot be."""
     pairs = tuple((name, value) for name, value in wanted.items() if value)
     for name, value in pairs:
-        _CHECKS[name](value)
+        if name in _CHECKS:
+            _CHECKS[name](value)
     return pairs

@@ -36,8 +36,8 @@ class Part:
 def select(reader: Reader, frame_range: FrameRange | None) -> Iterator[Part | Packet]:
     """The chunks and packets of a range in file order, its first frame at time 0; of the whole file without one.
 
-    Packets count as in the range when they start in it. In a file with copied streams the chunks before and behind the
-    frame_range are read too, as their packets may belong to it. InputError when no frame is in the frame_range.
+    Packets count as in the range when they start in it. In a file with copied streams the chunks before and behind it
+    are read too, as their packets may belong to it. InputError when no frame is in the range.
     """
     if frame_range is None:
         yield from (Part(item, range(item.frames)) if isinstance(item, Gop) else item for item in reader)

@@ -103,8 +103,8 @@ def restore(
     """Restore a chunk's frames in display order: uint8 (height, width, 3) each.
 
     quality: 0..63 of the chunk. kinds: what each frame is; by default its type. scale: of the base layer.
-    conditioning: the chunk's; at strength 0 the generator is not asked. first:
-    the number of the first frame in its chunk.
+    conditioning: the chunk's; at strength 0 the generator is not asked. first: the number of the first
+    frame in its chunk.
     """
     source = iter(frames)
     given = iter(kinds) if kinds is not None else None

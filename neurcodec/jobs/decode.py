@@ -123,21 +123,9 @@ class _Job:
 
 def video_info(reader: Reader) -> VideoInfo:
     """The description that the written video gets."""
-    header = reader.header
     metadata, marks = chapters.from_metadata(reader.metadata)
     return VideoInfo(
-        width=header.width,
-        height=header.height,
-        time_base=header.time_base,
-        frame_rate=header.frame_rate,
-        sample_aspect_ratio=header.sample_aspect_ratio,
-        display_matrix=header.display_matrix,
-        color_primaries=header.color_primaries,
-        color_transfer=header.color_transfer,
-        color_matrix=header.color_matrix,
-        color_range=header.color_range,
-        chroma_location=header.chroma_location,
-        bit_depth=header.bit_depth,
+        **reader.header.common(),
         metadata=metadata,
         chapters=marks,
         streams=tuple(reader.streams[number] for number in sorted(reader.streams)),

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurcodec import container
 from neurcodec.container import Gop, Limits, Profile, Reader
-from neurcodec.extensions.streams import CONDITIONING
+from neurcodec.extensions.streams import WORDS
 from neurcodec.files import pipes
 from neurcodec.jobs.options import Progress, ProgressCallback, ignore_progress
 
@@ -60,12 +60,12 @@ def verify_file(
 
 
 def _facts(path: Path, limits: bool) -> dict[str, Any]:
-    words: dict[str, dict[str, None]] = {extension.LISTED: {} for extension in CONDITIONING if extension.LISTED}
+    words: dict[str, dict[str, None]] = {name: {} for name in WORDS}
 
     def look(gop: Gop) -> None:
-        for extension in CONDITIONING:
-            if extension.LISTED and extension.SUBSTREAM in gop.substreams and len(words[extension.LISTED]) < _WORDS:
-                words[extension.LISTED][extension.shown(gop.substreams[extension.SUBSTREAM])] = None
+        for name, extension in WORDS.items():
+            if extension.SUBSTREAM in gop.substreams and len(words[name]) < _WORDS:
+                words[name][extension.decode(gop.substreams[extension.SUBSTREAM])] = None
 
     facts = container.summary(path, _limits(limits), each=look)
     return facts | {name: list(found) for name, found in words.items()}

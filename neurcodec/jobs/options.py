@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
 from neurcodec.errors import ArgumentError, InputError
 from neurcodec.files.frame_range import FrameRange
+
+if TYPE_CHECKING:
+    from neurcodec.extensions.streams import Wanted
 
 DEFAULT_MODEL = "default"
 DEFAULT_QUALITY = 15
@@ -65,11 +68,10 @@ class EncodeOptions:
     target_ms_ssim, target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole
     file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
     (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of
-    each chunk (native) or keeps all frames in the base (layered). extensions: what is asked for of them, as of
-    `extensions.streams.asked`. audio: copy sound and subtitles. bitexact: the
-    same file every time; else its id is random. resume: keep what is done when the job stops, and take
-    from what an earlier one kept. threads: CPU threads of a process, None leaves them to torch. workers: processes that
-    code chunks side by side, None is one (docs/performance.md).
+    each chunk (native) or keeps all frames in the base (layered). extensions: as `extensions.streams.asked` gives.
+    audio: copy sound and subtitles. bitexact: the same file every time; else its id is random. resume: keep what is
+    done when the job stops, and take from what an earlier one kept. threads: CPU threads of a process, None leaves them
+    to torch. workers: processes that code chunks side by side, None is one (docs/performance.md).
     """
 
     profile: Profile | None = None
@@ -84,7 +86,7 @@ class EncodeOptions:
     device: str = "auto"
     gop_seconds: Fraction = Fraction(5)
     mini_gop: int | None = None
-    extensions: tuple[tuple[str, Any], ...] = ()
+    extensions: Wanted = ()
     audio: bool = True
     bitexact: bool = False
     resume: bool = False

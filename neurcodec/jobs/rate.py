@@ -240,7 +240,7 @@ def payload(gop: Gop) -> int:
 
 
 def _scaled(gop: Gop, sampled: int, frames: int) -> float:
-    """Bytes of a chunk of `frames` of which the first ones are in `gop`: the first and conditioning count once."""
+    """Bytes of a chunk of `frames` of which `gop` has the first ones: the first frame and conditioning count once."""
     if sampled == frames:
         return payload(gop)
     first = len(temporal_units.decode(gop)[0]) if gop.base else len(gop.substreams.get(Substream.LATENTS_I, b""))

@@ -72,21 +72,7 @@ def chunks(
 
 def header(info: VideoInfo, profile: Profile) -> Header:
     """What the container keeps of a video's description."""
-    return Header(
-        width=info.width,
-        height=info.height,
-        time_base=info.time_base,
-        frame_rate=info.frame_rate,
-        sample_aspect_ratio=info.sample_aspect_ratio,
-        display_matrix=info.display_matrix,
-        color_primaries=info.color_primaries,
-        color_transfer=info.color_transfer,
-        color_matrix=info.color_matrix,
-        color_range=info.color_range,
-        chroma_location=info.chroma_location,
-        bit_depth=info.bit_depth,
-        profile=profile,
-    )
+    return Header(**info.common(), profile=profile)
 
 
 class Pass:

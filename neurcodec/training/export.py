@@ -35,7 +35,7 @@ def latent_priors(channels: int, hidden: int, class_channels: tuple[int, ...] = 
 
 
 def entropy_model(priors: dict[str, PriorNet], class_channels: tuple[int, ...]) -> EntropyModel:
-    """the latents' integers from trained priors."""
+    """The integers that code the latents, from trained priors."""
     tables = Tables(build_value_tables(), {len(class_channels): build_class_tables(len(class_channels))})
     return EntropyModel(tables, {name: prior.export() for name, prior in priors.items()}, class_channels, b"")
 

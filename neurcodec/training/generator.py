@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from neurcodec.evaluation.efficientnet import LiteFeatures
 from neurcodec.evaluation.lpips import LPIPS
-from neurcodec.generator.diffusion import NOISE_TILE, terminal_noise
+from neurcodec.generator.diffusion import NOISE_TILE, TIMESTEP, terminal_noise
 from neurcodec.generator.model import Generator
 from neurcodec.training.captions import Extensions
 from neurcodec.training.feed import Draws, drawn_ahead
@@ -94,7 +94,7 @@ class GeneratorStage:
         batch = next(self.batches).to(self.device)
         waited = {"waited": time.monotonic() - started}
         noisy = self.terminal_noise().to(self.device).repeat_interleave(config.frames, 0)
-        timestep = torch.full((len(noisy),), 999, device=self.device)
+        timestep = torch.full((len(noisy),), TIMESTEP, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             x0, _ = self.forward(batch.coarse, noisy, timestep, batch.condition, batch.features, config.frames)
         x0 = x0.float()

@@ -106,12 +106,8 @@ class PairSampler:
         self, folders: Mapping[Path, float], feature_channels: int, extensions: Extensions, textures: float, seed: int
     ) -> None:
         self.seed, self.random = seed, np.random.default_rng(seed)
-        self.folders, self.feature_channels, self.extensions, self.textures = (
-            folders,
-            feature_channels,
-            extensions,
-            textures,
-        )
+        self.folders, self.feature_channels = folders, feature_channels
+        self.extensions, self.textures = extensions, textures
         self.known_textures: dict[Path, int] = {}
         self.picks: list[Pick] = []
         self.weights = np.zeros(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -35,7 +35,7 @@ AUDIO = StreamInfo(
     {"language": "eng"},
 )  # fmt: skip
 EXAMPLE_ID = crc32(pack_header(HEADER) + pack_model(MODEL))
-Content = Gop | Packet | dict[str, str]
+Content = Gop | tuple[Packet, ...] | dict[str, str]
 Values = dict[str, Any]
 PACKETS = Field("packets", "rows", rows=tables.PACKET_TABLE, count="packet_count")
 TABLES = {**{name.encode(): rows for name, rows in tables.TABLES.items()}, b"pckt": (*tables.PCKT_TABLE, PACKETS)}
@@ -50,19 +50,24 @@ def gop(pts: Sequence[int], last_duration: int, number: int = 0, base: BaseLayer
     return Gop(tuple(pts), last_duration, 20, 3, parts, b"digest%02d" % number, base)
 
 
-def pack(contents: Sequence[Content], header: Header = HEADER, streams: Sequence[StreamInfo] = ()) -> bytes:
+def pack(
+    contents: Iterable[Content],
+    header: Header = HEADER,
+    streams: Iterable[StreamInfo] = (),
+    model: ModelInfo = MODEL,
+) -> bytes:
     """A file."""
     file = io.BytesIO()
-    writer = Writer(file, header, MODEL, bitexact=True)
+    writer = Writer(file, header, model, bitexact=True)
     for stream in streams:
         writer.write_stream(stream)
     for content in contents:
         if isinstance(content, Gop):
             writer.write_gop(content)
-        elif isinstance(content, Packet):
-            writer.write_packets([content])
-        else:
+        elif isinstance(content, dict):
             writer.write_metadata(content)
+        else:
+            writer.write_packets(content)
     writer.close()
     return file.getvalue()
 
@@ -80,7 +85,7 @@ def holding(substreams: dict[Substream, bytes]) -> Gop:
 def example() -> bytes:
     """The file of the specification's section 14: HEAD, MODL, strm, meta, GOPC, pckt, GOPC, indx, FEND."""
     sound = Packet(0, b"sound", 0, 0, 1024)
-    return pack([{"title": "example"}, even(0, 3), sound, even(3, 2, 1)], streams=[AUDIO])
+    return pack([{"title": "example"}, even(0, 3), (sound,), even(3, 2, 1)], streams=[AUDIO])
 
 
 def split(data: bytes) -> list[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,7 +18,6 @@ from neurcodec.container import (
     ModelInfo,
     Profile,
     Substream,
-    Writer,
     frame_types,
 )
 from neurcodec.container.schema import pack_uvar
@@ -30,6 +28,7 @@ from neurcodec.entropy.motion import MODES, MOTION_LIMIT
 from neurcodec.extensions.detail import stream as detailed
 from neurcodec.extensions.filling import stream as filling
 from neurcodec.extensions.sketch import stream as sketch
+from tools.format import files
 
 CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
 CLASS_CHANNELS = (0, 2, 5)
@@ -175,12 +174,7 @@ def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:
 
 def pack(model: EntropyModel, size: tuple[int, int], gops: Iterable[Gop], rate: int = 25) -> bytes:
     """A file."""
-    file = io.BytesIO()
     gops = list(gops)
     profile = Profile.LAYERED if gops[0].base else Profile.NATIVE
     header = Header(*size, Fraction(1, 12800), Fraction(rate), profile=profile)
-    writer = Writer(file, header, ModelInfo("vectors", bytes(16), model.hash[:16]), bitexact=True)
-    for item in gops:
-        writer.write_gop(item)
-    writer.close()
-    return file.getvalue()
+    return files.pack(gops, header, model=ModelInfo("vectors", bytes(16), model.hash[:16]))

@@ -28,7 +28,7 @@ Made by tools/format/make_head_dictionary.py. Never changed: files need it to de
 """
 
 UNITS = {counts}
-"""Packets of each chunk of the dictionary."""
+"""Temporal units of each chunk of the dictionary."""
 
 CODED = (
 {lines}

@@ -56,7 +56,10 @@ def good() -> dict[str, bytes]:
         "layered": pack(
             [gop([0, 512, 1024], 512, 0, BaseLayer(2, 140)), gop([1536, 2048], 512, 1, BaseLayer(1, 9))], LAYERED
         ),
-        "streams": pack([even(0, 3), *packets, {"title": "streams", "ü": ""}], streams=[AUDIO, subtitle, font]),
+        "streams": pack(
+            [even(0, 3), *((packet,) for packet in packets), {"title": "streams", "ü": ""}],
+            streams=[AUDIO, subtitle, font],
+        ),
         "long": pack([even(2 * k, 2, k) for k in range(10)]),
         **edges.good(),
     }

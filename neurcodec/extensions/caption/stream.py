@@ -9,7 +9,6 @@ from neurcodec.errors import ArgumentError, DamageError, InputError
 
 NAME = "caption"
 SUBSTREAM = Substream.CAPTION
-LISTED = "captions"
 
 CAPTION_BYTES = 1024
 """Longest caption, in bytes of UTF-8."""
@@ -77,8 +76,3 @@ def decode(data: bytes, height: int = 0, width: int = 0) -> str:
 def exact(value: str) -> bytes:
     """The text in UTF-8."""
     return value.encode("utf-8")
-
-
-def shown(data: bytes) -> str:
-    """The caption."""
-    return decode(data)

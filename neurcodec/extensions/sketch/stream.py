@@ -16,7 +16,6 @@ from neurcodec.errors import DamageError
 
 NAME = "sketch"
 SUBSTREAM = Substream.SKETCH
-LISTED = ""
 
 Edges = NDArray[np.bool_]
 
@@ -52,10 +51,6 @@ class _Contexts:
         self.number[context] = min(_LAST, self.number[context] + 1)
 
 
-def check(wanted: object) -> None:
-    """Any true value asks for a sketch."""
-
-
 def encode(wanted: object, first: NDArray[np.uint8]) -> bytes:
     """The substream of the edges of a frame uint8 (H, W, 3); empty where there are none."""
     from neurcodec.extensions.sketch.edges import edges  # OpenCV is for encoding only
@@ -71,11 +66,6 @@ def decode(data: bytes, height: int, width: int) -> Edges:
 def exact(value: Edges) -> bytes:
     """A byte for each pixel, in raster order."""
     return value.astype(np.uint8).tobytes()
-
-
-def shown(data: bytes) -> str:
-    """Nothing in words."""
-    return ""
 
 
 def encode_edges(edges: Edges) -> bytes:
