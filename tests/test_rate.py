@@ -18,16 +18,16 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(folder / "clip.mp4", pictures, time_base=Fraction(1, 5), rate=5, sound=True)
 
 
-@pytest.mark.parametrize("size", ["1400", "1.9kB"])
+@pytest.mark.parametrize("size", ["1400", "1.6kB"])
 def test_a_target_size_is_met(size: str, uneven: Path, ncodec: Run, tiny_model: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.nvc"
     run = ncodec("encode", uneven, target, "--model", tiny_model, "--target-size", size, "--no-audio")
     assert run.returncode == 0, run.stderr
-    wanted = 1900 if "k" in size else int(size)
+    wanted = 1600 if "k" in size else int(size)
     assert 0.97 * wanted <= target.stat().st_size <= 1.01 * wanted
     facts = json.loads(ncodec("info", target, "--json").stdout)
     assert facts["frames"] == 50
-    assert len(facts["quality"]) == 2  # not flat
+    assert len(set(facts["quality"])) == 2  # not flat, and far from it at these sizes
     assert ncodec("verify", target, "--model", tiny_model).returncode == 0
 
 
