@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_decoder import side, temporal_units
-from reference_decoder.container import caption, read
+from reference_decoder.container import read
 from reference_decoder.errors import Refused
 from reference_decoder.latent_decoder import Frame, latents
 from reference_decoder.model import Model
@@ -19,7 +19,7 @@ def sides(head: dict[str, Any], gop: dict[str, Any]) -> list[str]:
     size, streams = (head["width"], head["height"]), gop["substreams"]
     words = []
     if 7 in streams:
-        words.append(f"caption {caption(streams[7])!r}")
+        words.append(f"caption {side.caption(streams[7])!r}")
     if 8 in streams:
         words.append(f"sketch of {sum(map(sum, side.sketch(streams[8], *size)))} edge blocks")
     if 5 in streams:

@@ -7,10 +7,11 @@ Refused with the kind of error that section 11 of the specification gives.
 from __future__ import annotations
 
 import zlib
+from math import gcd
 from typing import Any
 
-from reference_decoder.errors import Refused, need
-from reference_decoder.fields import INT_MAX, TIME_MAX, U32_MAX, Bytes, text_block
+from reference_decoder.errors import need
+from reference_decoder.fields import INT_MAX, TIME_MAX, U32_MAX, Bytes
 
 SIGNATURE = bytes([0x8B, 0x4E, 0x56, 0x43, 0x0D, 0x0A, 0x1A, 0x0A])
 LIMITS = {
@@ -24,7 +25,8 @@ def preamble(data: bytes) -> None:
     """Section 3.1."""
     need(data[:8] == SIGNATURE[: len(data)] and len(data) > 0, "the signature is not that of an .nvc file", "format")
     need(len(data) >= 16, "the preamble is cut")
-    need(data[8] == 2 and data[10] <= 0 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
+    need(data[8] == 2 and data[10] <= 1 and data[11] == 0, "a newer version of the format, or unknown flags", "format")
+    need(data[10] <= data[9], "a file that needs a newer reader than its own version")
 
 
 def records(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
@@ -82,8 +84,8 @@ def model(payload: bytes) -> dict[str, Any]:
     return out
 
 
-def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
-    """Sections 4.3 and 5."""
+def gop(payload: bytes, head: dict[str, Any], minor: int) -> dict[str, Any]:
+    """Sections 4.3, 5 and 13; minor: the min_reader_minor of the file."""
     b = Bytes(payload)
     out: dict[str, Any] = {"first_frame": b.uvar(0, U32_MAX)}
     frames = out["frames"] = b.u8(1)
@@ -113,41 +115,29 @@ def gop(payload: bytes, head: dict[str, Any]) -> dict[str, Any]:
     need((scale > 0) == layered and (3 in ids) == layered, "a base layer, or none, that the profile does not have")
     last = frames - 1
     out["types"] = "I" + "".join("P" if i % interval == 0 or i == last else "S" for i in range(1, frames))
+    extended = 7 in ids or 8 in ids or (layered and (2 in ids or "S" in out["types"]))
+    need(minor >= 1 or not extended, "extensions in a file that claims to have none")
     return out
-
-
-def dictionary() -> bytes:
-    """The text of annex A: the lines of its block, each with a blank behind it."""
-    return text_block("caption dictionary").replace("\n", " ").encode()
-
-
-def caption(data: bytes) -> str:
-    """Annex A: the text of substream 7."""
-    need(len(data) <= 1040, "a caption's substream is too long")
-    inflate = zlib.decompressobj(-15, zdict=dictionary())
-    try:
-        text = inflate.decompress(data, 1025)
-        need(inflate.eof and not inflate.unused_data, "a caption's deflate stream does not end with its substream")
-        need(1 <= len(text) <= 1024, "a caption of another length")
-        return text.decode()
-    except (zlib.error, UnicodeDecodeError):
-        raise Refused("damage", "a caption that is none") from None
 
 
 def timing(b: Bytes, frames: int) -> tuple[list[int], int]:
     """Section 5."""
-    first = b.svar()
-    mode = b.u8(0, 2, "format")
-    if mode == 0:
-        spacing = b.uvar(1, TIME_MAX)
-        return [first + i * spacing for i in range(frames)], spacing
-    if mode == 1:
-        num, den, phase, last = b.uvar(1, 2**30), b.uvar(1, 2**30), b.uvar(0, 2**30), b.uvar(0, TIME_MAX)
-        need(num >= den and phase < den, "even timing with a step or phase that is none")
-        return [first + (phase + i * num) // den for i in range(frames)], last
+    first, num = b.svar(), b.uvar(0, U32_MAX)
+    if num > 0:
+        den = b.uvar(1, U32_MAX)
+        phase = b.uvar(0, U32_MAX) if den > 1 else 0
+        change = b.svar()
+        need(num >= den and gcd(num, den) == 1 and phase < den, "a spacing that is none")
+        *pts, end = (first + (phase + i * num) // den for i in range(frames + 1))
+        last = end - pts[-1] + change
+        need(last >= 0, "a last duration below 0")
+        need(not change or frames > 1, "a change of the only duration")
+        return pts, last
     need(frames <= len(b.data), "more durations than bytes")
     durations = [b.uvar(0, TIME_MAX) for _ in range(frames)]
     need(all(durations[:-1]), "a duration of 0")
+    steps = durations[:-1] or durations
+    need(len(set(steps)) > 1 or steps[0] == 0 or steps[0] > U32_MAX, "a list of durations that are even")
     return [first + sum(durations[:i]) for i in range(frames)], durations[-1]
 
 
@@ -173,9 +163,12 @@ def packets(payload: bytes, known: int) -> list[dict[str, Any]]:
         flags = b.u8()
         need(not flags & 4, "unknown flags of a packet", "format")
         need(flags & 24 != 24 and flags & 96 != 96, "a time both given and absent")
-        pts = expected + (b.svar() if flags & 8 else 0)
-        dts = pts + (b.svar() if flags & 32 else 0)
-        duration = b.uvar(0, TIME_MAX) if flags & 128 else duration
+        step, delay = (b.svar() if flags & flag else None for flag in (8, 32))
+        length = b.uvar(0, TIME_MAX) if flags & 128 else None
+        need(step != 0 and delay != 0 and length != duration, "a field that says nothing")
+        pts = expected + (step or 0)
+        dts = pts + (delay or 0)
+        duration = duration if length is None else length
         expected = pts + duration
         need(max(abs(pts), abs(dts), abs(expected)) <= TIME_MAX, "packet times out of range")
         data = b.blob(1, 2**30)
@@ -209,7 +202,7 @@ def read(data: bytes) -> dict[str, Any]:
     need(len(parts) >= 2 and parts[0][0] == "HEAD" and parts[1][0] == "MODL", "HEAD and MODL must come first")
     head = header(parts[0][2])
     out: dict[str, Any] = {"header": head, "model": model(parts[1][2]), "metadata": {}}
-    state = _Body(head, {"head": parts[0][2], "modl": parts[1][2]}, out)
+    state = _Body(head, {"head": parts[0][2], "modl": parts[1][2]}, out, data[10])
     for name, at, payload, _ in parts[2:]:
         state.record(name, at, payload)
     need(parts[-1][0] == "FEND", "the file ends without FEND")
@@ -220,8 +213,8 @@ def read(data: bytes) -> dict[str, Any]:
 class _Body:
     """Section 3.2: what must hold from record to record."""
 
-    def __init__(self, head: dict[str, Any], copies: dict[str, bytes], out: dict[str, Any]) -> None:
-        self.head, self.copies, self.out = head, copies, out
+    def __init__(self, head: dict[str, Any], copies: dict[str, bytes], out: dict[str, Any], minor: int) -> None:
+        self.head, self.copies, self.out, self.minor = head, copies, out, minor
         self.gops: list[dict[str, Any]] = []
         self.streams: list[dict[str, Any]] = []
         self.packets: list[dict[str, Any]] = []
@@ -239,7 +232,7 @@ class _Body:
             need(payload == self.copies[name], "a copy that differs")
         elif name == "GOPC":
             self.begun = True
-            self.gop(gop(payload, self.head), at)
+            self.gop(gop(payload, self.head, self.minor), at)
         elif name == "pckt":
             self.begun = True
             self.packets += packets(payload, len(self.streams))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from reference_decoder.errors import Refused, need
 
-SPEC = Path(__file__).parent.parent / "bitstream_spec.md"
+DICTIONARIES = Path(__file__).parent.parent / "neurcodec" / "entropy" / "dictionaries"
+HASHES = {
+    "captions.txt": "a416468d211e267bf64bc1e73cac8c150187eb03bde0ef10433d1cf34a29ee1b",
+    "heads.bin": "0442e8ac2d3a3287cf2bde0203782623917a4f96d1929e53466ee4651b383266",
+}
+"""SHA-256, as in sections 6.10 and annex A."""
 TIME_MAX = 2**62 - 1
 INT_MAX = 2**31 - 1
 U32_MAX = 2**32 - 1
@@ -76,9 +82,12 @@ def within(value: int, low: int, high: int, beyond: str = "damage") -> int:
     return value
 
 
-def text_block(name: str) -> str:
-    """A block of the specification that is part of the format: the dictionaries."""
+def dictionary(name: str) -> bytes:
+    """One of the two files that are part of the specification."""
+    path = DICTIONARIES / name
     try:
-        return SPEC.read_text(encoding="utf-8").split(f"<!-- {name} -->\n```\n")[1].split("```")[0]
-    except (OSError, IndexError):
-        raise Refused("model", f"{SPEC}: the block `{name}` is not there; it is needed for this file") from None
+        data = path.read_bytes()
+    except OSError:
+        raise Refused("model", f"{path} is not there; it is needed for this file") from None
+    need(hashlib.sha256(data).hexdigest() == HASHES[name], f"{path} is another one", "model")
+    return data

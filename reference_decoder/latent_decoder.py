@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 from reference_decoder import side, temporal_units
-from reference_decoder.container import caption
 from reference_decoder.errors import need
 from reference_decoder.model import Model
 from reference_decoder.motion import MotionDecoder
@@ -51,10 +50,11 @@ class ChunkDecoder:
         need(not self.streams.get(1), "latents of I beside a base layer")
         out: dict[int, Frame] = {}
         interval = self.coders[2].bits(8) if detail else 0
-        need(not detail or interval > 0, "an interval of detail latents of 0")
         self.classes = blank(self.grid)
         self.latents = [blank(self.grid) for _ in range(self.model.class_channels[-1])]
         bases = [i for i, kind in enumerate(types) if kind != "S"]
+        need(not detail or 1 <= interval <= len(bases), "an interval of detail latents that is none")
+        nothing = True
         for number, place in enumerate(bases):
             before = bases[number - 1] if number else place
             moved = place - before > 1
@@ -66,9 +66,11 @@ class ChunkDecoder:
             if detail and number % interval == 0:
                 self.read_latents()
                 shown = self.classes, self.latents
+                nothing = nothing and not any(value for plane in self.latents for row in plane for value in row)
             out[place] = (0, blank(self.grid), self.motion, *shown) if moved else (0, None, None, *shown)
             for i in range(before + 1, place):
                 out[i] = self.between()
+        need(not (detail and nothing), "detail latents that are all 0")
         for coder in self.coders.values():
             coder.end()
         return [out[i] for i in range(len(types))]
@@ -122,7 +124,7 @@ def digest(gop: dict[str, Any], frames: list[Frame], head: dict[str, Any]) -> by
     items = [bytes([gop["frames"], gop["quality"], gop["mini_gop"], *(gop["base"] or (0, 0))])]
     items += map(integers, frames)
     items += [streams.get(4, b"\0"), b"".join(map(bytes, levels)), streams.get(6, b"\x10")]
-    items += [caption(streams[7]).encode() if 7 in streams else b"", b"".join(map(bytes, edges))]
+    items += [side.caption(streams[7]).encode() if 7 in streams else b"", b"".join(map(bytes, edges))]
     items += temporal_units.units(streams[3], bases) if gop["base"] else []
     return hashlib.sha256(b"".join(len(item).to_bytes(4, "little") + item for item in items)).digest()[:8]
 

@@ -1,31 +1,25 @@
-"""Motion fields: adaptive decisions, then vectors and modes in raster order (bitstream_spec.md section 6.7)."""
+"""Motion fields: vectors and modes in raster order (bitstream_spec.md section 6.8)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from reference_decoder.decisions import Decisions
 from reference_decoder.errors import need
 from reference_decoder.planes import Plane, blank
-from reference_decoder.ranges import RangeDecoder, Table
+from reference_decoder.ranges import RangeDecoder
 
 Vector = tuple[int, int]
-RATES = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5)
 
 
 class MotionDecoder:
-    """Section 6.7: adaptive decisions, then vectors and modes in raster order."""
+    """Section 6.8."""
 
     def __init__(self, coder: RangeDecoder) -> None:
-        self.coder = coder
-        self.contexts: dict[tuple[Any, ...], tuple[int, int]] = {}
+        self.coder, self.decisions = coder, Decisions()
 
     def bit(self, *context: Any) -> int:
-        p, n = self.contexts.get(context, (16384, 0))
-        one = (2 * (p // 128) + 1) << 15
-        b = self.coder.symbol(Table([2**24 - one, one]))
-        step = RATES[min(n, 15)]
-        self.contexts[context] = p + ((32767 * b - p) >> step), n + 1
-        return b
+        return self.decisions.one(self.coder, context)
 
     def field(self, kind: str, place: list[Plane], last: list[Plane]) -> tuple[Plane, list[Plane]]:
         grid = len(place[0]), len(place[0][0])
@@ -55,6 +49,7 @@ class MotionDecoder:
             if self.bit(*(("first", kind, like) if number == 0 else ("next", kind, number, len(candidates)))):
                 return one
         dx, dy = (sorted(part)[1] + self.difference(kind, axis) for axis, part in enumerate(zip(a, b, c, strict=True)))
+        need((dx, dy) not in candidates, "a difference where a candidate is meant")
         return dx, dy
 
     def difference(self, kind: str, axis: int) -> int:

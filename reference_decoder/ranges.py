@@ -1,4 +1,4 @@
-"""The range decoder, written from bitstream_spec.md section 6.1 alone, for latents and sketches."""
+"""The range decoder, written from bitstream_spec.md section 6.1 alone, for all that is coded with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RangeDecoder:
     def word(self) -> int:
         part = self.data[self.at : self.at + 4]
         self.at += 4
-        return int.from_bytes(part.ljust(4, b"\0"), "little")
+        return int.from_bytes(part.ljust(4, b"\0"), "big")
 
     def symbol(self, table: Table) -> int:
         scale = self.range >> 24
@@ -60,6 +60,9 @@ class RangeDecoder:
         return out
 
     def end(self) -> None:
-        need(self.range < MASK or not self.data, "a substream without symbols")
-        need(self.at >= len(self.data), "words that were not read")
-        need(self.point - self.low & MASK < 2**33 - 1, "the end is another than an encoder's")
+        step = 2**64
+        while -self.low % step >= self.range:
+            step //= 256
+        need(self.point == self.low + -self.low % step & MASK, "the end is another than an encoder's")
+        need(self.at >= len(self.data), "bytes that were not read")
+        need(self.data[-1:] != b"\0", "a zero byte at the end")

@@ -1,21 +1,65 @@
-"""Sketches and texture levels, written from bitstream_spec.md annex B, sections 6.9 and 7.2."""
+"""Captions, sketches and texture levels, from bitstream_spec.md annexes A and B, sections 6.9 and 7.2."""
 
 from __future__ import annotations
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_decoder.errors import need
-from reference_decoder.motion import MotionDecoder
+from reference_decoder.decisions import Decisions
+from reference_decoder.errors import Refused, need
+from reference_decoder.fields import dictionary
 from reference_decoder.ranges import RangeDecoder, Table
+
+
+def words(coder: RangeDecoder, decisions: Decisions) -> bytes:
+    """The bytes of a text, without the 0 that ends it."""
+    text = b"  "
+    while text[-1] > 0:
+        need(len(text) <= 1026, "a caption that is too long")
+        word = text.split(b" ")[-1]
+        contexts = [(0,), (1, text[-1]), (2, text[-1], text[-2]), (3, *word)]
+        text += bytes([decisions.byte(coder, contexts, 0)])
+    return text[2:-1]
+
+
+class Known(RangeDecoder):
+    """In place of a coder: gives the bits of bytes that are known."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(b"")
+        self.known = [byte >> shift & 1 for byte in data for shift in range(7, -1, -1)]
+
+    def symbol(self, table: Table) -> int:
+        return self.known.pop(0)
+
+
+@cache
+def captions() -> Decisions:
+    """What a caption's coder has learned from the dictionary."""
+    state = Decisions()
+    for line in dictionary("captions.txt").split(b"\n")[:-1]:
+        words(Known(line + b"\0"), state)
+    return state
+
+
+def caption(data: bytes) -> str:
+    """Annex A: the text of substream 7."""
+    coder = RangeDecoder(data)
+    text = words(coder, captions().copy())
+    coder.end()
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise Refused("damage", "a caption that is no text") from None
 
 
 def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
     """The rows of substream 8 for a picture of this size."""
-    coder = RangeDecoder(data)
+    coder, decisions = RangeDecoder(data), Decisions()
     columns, rows = -(-width // 8), -(-height // 8)
-    p = [65536 * (bin(context).count("1") + 1) // 6 for context in range(16)]
-    n = [4] * 16
     edges: list[list[int]] = []
 
     def at(y: int, x: int) -> int:
@@ -24,21 +68,19 @@ def sketch(data: bytes, width: int, height: int) -> list[list[int]]:
     for y in range(rows):
         edges.append([])
         for x in range(columns):
-            context = at(y, x - 1) + 2 * at(y - 1, x - 1) + 4 * at(y - 1, x) + 8 * at(y - 1, x + 1)
-            one = (2 * (p[context] // 256) + 1) * 2**15
-            edge = coder.symbol(Table([2**24 - one, one]))
-            p[context] += (65535 * edge - p[context]) // n[context]
-            n[context] = min(48, n[context] + 1)
-            edges[y].append(edge)
+            context = at(y, x - 1), at(y - 1, x - 1), at(y - 1, x), at(y - 1, x + 1)
+            edges[y].append(decisions.one(coder, context))
     coder.end()
-    need(any(map(any, edges)), "a sketch without edges")
     return edges
 
 
 def texture_map(data: bytes, width: int, height: int) -> list[list[int]]:
     """The rows of substream 5 for a picture of this size."""
-    coder = RangeDecoder(data)
-    bit = MotionDecoder(coder).bit
+    coder, decisions = RangeDecoder(data), Decisions()
+
+    def bit(*context: Any) -> int:
+        return decisions.one(coder, context)
+
     levels: list[list[int]] = []
     for y in range(-(-height // 32)):
         levels.append([])

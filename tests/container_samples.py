@@ -146,7 +146,9 @@ def gops(draw: st.DrawFn, first_pts: int, first_frame: int, layered: bool) -> Go
     pts = [start + sum(jumps[:i]) for i in range(frames)] if jumps and draw(st.booleans()) else even
     parts = draw(st.dictionaries(st.sampled_from(Substream), st.binary(min_size=1, max_size=30)))
     if Substream.CAPTION in parts:
-        parts[Substream.CAPTION] = caption.encode(draw(st.text(min_size=1, max_size=50)))
+        parts[Substream.CAPTION] = caption.encode(
+            draw(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=50))
+        )
     parts.pop(Substream.BASE, None)
     if layered:
         parts[Substream.BASE] = draw(st.binary(min_size=1, max_size=30))

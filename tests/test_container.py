@@ -63,7 +63,7 @@ def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[sa
     writer.close()
     assert writer.bytes_written == len(file.getvalue())
     reader = Reader(file, Limits.none())
-    assert (reader.header, reader.model, reader.version) == (header, model, (2, 0))
+    assert (reader.header, reader.model, reader.version) == (header, model, (2, 1))
     assert list(reader.streams.values()) == streams
     assert list(reader) == flat(items)
     expected: dict[str, str] = {}
@@ -220,7 +220,7 @@ def test_summary(tmp_path: Path) -> None:
     assert facts["bytes"] == path.stat().st_size == sum(facts["bytes_by_kind"].values())
     assert (facts["frames"], facts["chunks"], facts["width"], facts["height"]) == (15, 3, 64, 48)
     assert facts["frame_types"] == {"I": 3, "P": 6, "S": 6}
-    assert facts["format_version"] == "2.0" and facts["model"] == "tiny" and facts["complete"]
+    assert facts["format_version"] == "2.1" and facts["model"] == "tiny" and facts["complete"]
     assert facts["frame_rate"] == pytest.approx(30000 / 1001, abs=1e-6)
     assert facts["duration"] == pytest.approx(15 * 1001 / 30000)
     assert facts["bits_per_pixel"] == facts["bytes"] * 8 / (15 * 64 * 48)

@@ -24,8 +24,8 @@ NEXT = (b"GOPC", payloads.pack_gop(samples.gop(5, 5), 5, None))
 PCKT = (b"pckt", payloads.pack_packets(0, samples.audio(0, 3)))
 META = (b"meta", payloads.pack_metadata({"a": "b"}))
 GOP_VALUES = {
-    "first_frame": 0, "frames": 2, "quality": 20, "mini_gop": 3, "first_pts": 0, "timing": 0, "spacing": 10,
-    "digest": bytes(8), "base_scale": 0, "substream_count": 1, "substreams": [{"id": 0, "size": 3}],
+    "first_frame": 0, "frames": 2, "quality": 20, "mini_gop": 3, "first_pts": 0, "step_num": 10, "step_den": 1,
+    "last_change": 0, "digest": bytes(8), "base_scale": 0, "substream_count": 1, "substreams": [{"id": 0, "size": 3}],
     "data": b"abc",
 }  # fmt: skip
 
@@ -104,7 +104,6 @@ FORMAT = {
     "profile": opened(head(profile=2), MODL),
     "substream id": lambda: finish(gop(substreams=[{"id": 11, "size": 3}])),
     "substream count": lambda: finish(gop(substream_count=12, substreams=[{"id": 0, "size": 1}] * 12)),
-    "timing": lambda: finish(gop(timing=3)),
     "packet flags": lambda: finish(packet(b"\x04\x01x"), GOPC),
     "stream kind": opened(HEAD, MODL, (b"strm", STRM[1][:1] + b"\x04" + STRM[1][2:])),
 }
@@ -148,12 +147,14 @@ DAMAGE = {
     "quality": lambda: finish(gop(quality=64)),
     "mini-GOP 0": lambda: finish(gop(mini_gop=0)),
     "mini-GOP 5": lambda: finish(gop(mini_gop=5)),
-    "frame spacing 0": lambda: finish(gop(spacing=0)),
-    "step below one": lambda: finish(gop(timing=1, step_num=2, step_den=3, phase=0, last_duration=1)),
-    "phase above the step": lambda: finish(gop(timing=1, step_num=3, step_den=2, phase=2, last_duration=1)),
-    "listed duration 0": lambda: finish(gop(frames=3, timing=2, durations=[1, 0, 1])),
+    "step below one": lambda: finish(gop(step_num=2, step_den=3, phase=0)),
+    "phase above the step": lambda: finish(gop(step_num=3, step_den=2, phase=2)),
+    "step that is not in lowest terms": lambda: finish(gop(step_num=6, step_den=4, phase=2)),
+    "last duration below 0": lambda: finish(gop(last_change=-11)),
+    "listed duration 0": lambda: finish(gop(frames=3, step_num=0, durations=[1, 0, 1])),
+    "even durations, listed": lambda: finish(gop(frames=3, step_num=0, durations=[4, 4, 1])),
     "pts beyond the range": lambda: finish(gop(first_pts=2**62 - 12)),
-    "more durations than bytes": lambda: finish((b"GOPC", b"\0\xff\x14\x03\0\x02" + b"\x01" * 20)),
+    "more durations than bytes": lambda: finish((b"GOPC", b"\0\xff\x14\x03\0\0" + b"\x01" * 20)),
     "substream sizes below the data": lambda: finish(gop(substreams=[{"id": 0, "size": 2}])),
     "substream sizes above the data": lambda: finish(gop(substreams=[{"id": 0, "size": 4}])),
     "substream of size 0": lambda: finish(gop(substreams=[{"id": 0, "size": 0}], data=b"")),
@@ -253,7 +254,7 @@ LIMITED = {
     "file_pixels": (Limits(file_pixels=64 * 48 * 10 - 1), lambda: finish(GOPC, NEXT, frames=10, gops=2)),
     "record_bytes": (Limits(record_bytes=60), lambda: finish(GOPC)),
     "chunk_frames": (Limits(chunk_frames=4), lambda: finish(GOPC)),
-    "seconds": (Limits(seconds=1), lambda: finish(gop(spacing=30000), frames=2)),
+    "seconds": (Limits(seconds=1), lambda: finish(gop(step_num=30000), frames=2)),
     "streams": (Limits(streams=0), lambda: finish(GOPC)),
     "stream_bytes": (Limits(stream_bytes=20), lambda: finish(GOPC)),
     "metadata_bytes": (Limits(metadata_bytes=2), lambda: finish(META, GOPC)),
@@ -278,11 +279,11 @@ def test_limits(name: str) -> None:
 
 def test_limits_can_be_lifted() -> None:
     wide = (b"HEAD", payloads.pack_header(samples.Header(2**20, 2**20, samples.HEADER.time_base)))
-    data = samples.build(wide, MODL, gop(spacing=2**60))
+    data = samples.build(wide, MODL, gop(step_num=2**32 - 1))
     with pytest.raises(LimitError):
         Reader(io.BytesIO(data))
     reader = Reader(io.BytesIO(data), Limits.none())
-    assert next(reader.gops()).pts == (0, 2**60)
+    assert next(reader.gops()).pts == (0, 2**32 - 1)
 
 
 def test_every_enumeration_of_the_tables_is_the_code_s() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
 import io
 import json
 import random
@@ -18,10 +20,13 @@ from hypothesis import strategies as st
 
 from neurcodec.container import Gop, Limits, Packet, Reader, tables
 from neurcodec.container.schema import Field
+from neurcodec.entropy import temporal_units
 from neurcodec.errors import DamageError, FormatError, LimitError
+from neurcodec.extensions.caption import stream as caption
 from reference_decoder import Refused, read
 from tools.format import make_vectors, update_spec
 from tools.format.files import split
+from tools.format.requirements import RULES, names
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "bitstream_spec.md").read_text(encoding="utf-8")
@@ -68,7 +73,7 @@ def test_no_other_field_tables() -> None:
 
 
 def test_limits_and_record_types() -> None:
-    limits = {name: int(value) for name, value in re.findall(r"^\| (\w+) \| (\d+) \| .* \|$", SPEC, re.MULTILINE)}
+    limits = {name: int(value) for name, value in re.findall(r"^\| ([a-z]\w+) \| (\d+) \| .* \|$", SPEC, re.MULTILINE)}
     assert limits == {field.name: field.default for field in fields(Limits)}
     types = re.findall(r"^\| ([A-Z]{4}|[a-z]{4}) \| (?:one|any|up|at)", SPEC, re.MULTILINE)
     assert {name.encode() for name in types} == tables.KNOWN_TYPES
@@ -88,6 +93,24 @@ def test_the_example_is_the_file() -> None:
 
 def test_generated_parts_are_up_to_date() -> None:
     assert update_spec.updated(SPEC) == SPEC
+
+
+def test_every_rule_has_vectors_and_every_bad_vector_a_rule() -> None:
+    held = {rule.number: rule.files() for rule in RULES}
+    assert len(held) == len(RULES) and [number for number, names in held.items() if not names] == [63]
+    missing = [pattern for rule in RULES for pattern in rule.vectors.split() if not fnmatch.filter(names(), pattern)]
+    assert missing == []
+    assert [name for name in names() if name.startswith("bad") and not any(name in own for own in held.values())] == []
+    for folder in ("bad", "bad_latents"):
+        for stem, error in json.loads((VECTORS / folder / "errors.json").read_text(encoding="utf-8")).items():
+            kinds = {f"{rule.kind}Error" for rule in RULES if f"{folder}/{stem}" in held[rule.number]}
+            assert kinds == {error} or (stem.endswith("_high") and error == "FormatError"), stem
+
+
+def test_the_dictionaries_are_those_of_the_text() -> None:
+    for path in (temporal_units.DICTIONARY, caption.DICTIONARY):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in SPEC
+        assert str(path.relative_to(ROOT)) in SPEC
 
 
 def plain(data: bytes, *, limits: Limits | None = None) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from neurcodec.container import FrameType, Substream, frame_types
 from neurcodec.entropy import latent_coder
+from neurcodec.entropy.binary import NEW, Binary
 from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
-from neurcodec.entropy.motion import HALF, Binary
 from neurcodec.entropy.prior import PriorState
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.entropy.tables import TOTAL, normalise
@@ -100,7 +100,7 @@ def test_size_is_the_entropy_of_the_tables(model: EntropyModel) -> None:
     class Adaptive(Binary):
         def code(self, context, bit):  # type: ignore[no-untyped-def]
             nonlocal information
-            one = (2 * (self.states.get(context, (HALF, 0))[0] >> 7) + 1) / 512
+            one = (2 * (self.states.get(context, NEW)[0] >> 5) + 1) / 4096
             information -= np.log2(one if bit else 1 - one)
             return super().code(context, bit)
 
@@ -179,7 +179,6 @@ SCRIPT = """
 import sys, numpy as np
 from pathlib import Path
 from neurcodec.entropy.model import EntropyModel
-from neurcodec.entropy.motion import HALF, Binary
 from neurcodec.entropy import latent_coder
 from test_entropy import random_chunk
 model = EntropyModel.load(Path(sys.argv[1]))

@@ -98,7 +98,7 @@ def beside_by_spec(content: dict[str, Any], gop: dict[str, Any]) -> dict[str, ob
     size, streams = (content["header"]["width"], content["header"]["height"]), gop["substreams"]
     bases = sum(kind != "S" for kind in gop["types"])
     return {
-        "caption": spec_reader.caption(streams[7]) if 7 in streams else "",
+        "caption": spec_side.caption(streams[7]) if 7 in streams else "",
         "texture": streams[4][0] if 4 in streams else 0,
         "strength": streams[6][0] if 6 in streams else 16,
         "sketch": spec_side.sketch(streams[8], *size) if 8 in streams else None,

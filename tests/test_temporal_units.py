@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from neurcodec.container import BaseLayer, Gop, Substream
 from neurcodec.container.schema import pack_uvar
-from neurcodec.entropy import temporal_units
+from neurcodec.entropy import binary, temporal_units
 from neurcodec.errors import DamageError
 from neurcodec.media.av1 import encode_gop
-from reference_decoder import Refused
+from reference_decoder import Refused, decisions
 from reference_decoder import temporal_units as spec_units
 
 
@@ -115,5 +115,5 @@ def test_sizes_out_of_range_are_refused() -> None:
 
 
 def test_the_tables_are_the_logistic_function() -> None:
-    assert list(temporal_units.SQUASH) == [round(4096 / (1 + math.exp(8 - i / 2))) for i in range(33)] == spec_units.S
-    assert temporal_units.stretched() == spec_units.STRETCH
+    assert list(binary.SQUASH) == [round(4096 / (1 + math.exp(8 - i / 2))) for i in range(33)] == decisions.S
+    assert binary.stretched() == decisions.STRETCH

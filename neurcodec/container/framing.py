@@ -82,13 +82,13 @@ class Record:
         return Cursor(self.payload, self.type.decode("ascii"), self.offset + HEADER_BYTES, limits)
 
 
-def pack_preamble(file_id: int = 0) -> bytes:
-    """The 16 bytes that a file starts with."""
+def pack_preamble(file_id: int = 0, minor: int = tables.MINOR) -> bytes:
+    """The 16 bytes that a file starts with; minor: of the version that has all features of the file."""
     values = {
         "signature": tables.SIGNATURE,
         "major": tables.MAJOR,
-        "minor": tables.MINOR,
-        "min_reader_minor": tables.MINOR,
+        "minor": minor,
+        "min_reader_minor": minor,
         "flags": 0,
         "file_id": file_id,
     }
@@ -113,6 +113,10 @@ def read_preamble(source: Source, limits: Limits) -> tuple[bytes, Values]:
         raise FormatError(
             f"at byte 10: the file needs a reader of format {tables.MAJOR}.{values['min_reader_minor']} or newer, "
             f"this one reads {tables.MAJOR}.{tables.MINOR}"
+        )
+    if values["min_reader_minor"] > values["minor"]:
+        raise DamageError(
+            f"at byte 10: the file is of an older format, {tables.MAJOR}.{values['minor']}, than it needs"
         )
     return data, values
 

@@ -99,6 +99,8 @@ def pack_gop(gop: Gop, first_frame: int, step: Fraction | None) -> bytes:
     """Payload of GOPC; `step` is the frame spacing to try first, in time base units."""
     if not 1 <= gop.frames <= 255 or any(b <= a for a, b in pairwise(gop.pts)):
         raise LimitError(f"cannot write GOPC: its {gop.frames} timestamps must be 1 to 255, each above the one before")
+    if gop.last_duration < 0:
+        raise LimitError(f"cannot write GOPC: the last duration is {gop.last_duration}, below 0")
     parts = sorted((kind, data) for kind, data in gop.substreams.items() if data)
     values: Values = {
         "first_frame": first_frame,
@@ -214,6 +216,8 @@ def unpack_packets(cursor: Cursor) -> Iterator[Packet]:
             raise FormatError(f"{cursor.place()}: reserved packet flags are set; a newer reader is needed")
         if flags & _BOTH_PTS == _BOTH_PTS or flags & _BOTH_DTS == _BOTH_DTS:
             raise cursor.damage(f"packet flags {flags} say that a time is both there and absent")
+        if not values.get("pts_delta", 1) or not values.get("dts_delta", 1) or values.get("duration") == duration:
+            raise cursor.damage("a packet field says what holds without it")
         pts = next_pts + values.get("pts_delta", 0)
         dts = pts + values.get("dts_delta", 0)
         duration = values.get("duration", duration)

@@ -9,7 +9,7 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from neurcodec.container import bounds, index, payloads, tables
+from neurcodec.container import bounds, features, index, payloads, tables
 from neurcodec.container.framing import Record, Source
 from neurcodec.container.schema import Cursor
 from neurcodec.container.values import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
@@ -199,6 +199,8 @@ class Reader:
 
     def _take_gop(self, record: Record, cursor: Cursor) -> Gop:
         gop = payloads.unpack_gop(cursor, self.header)
+        if name := features.lacking(gop, self._walk.min_reader_minor):
+            raise cursor.damage(f"it has {name}, of which the version in the preamble knows nothing")
         first = gop.pts[0] if self._first_pts is None else self._first_pts
         if self._pts is not None and gop.pts[0] <= self._pts:
             raise cursor.damage(f"timestamps go back, {gop.pts[0]} after {self._pts}")

@@ -39,11 +39,13 @@ class Field:
     cap: str = ""
 
     def present(self, values: Mapping[str, Any]) -> bool:
-        """Whether the field is there, given the fields before it."""
+        """Whether the field is there, given the fields before it; no field is where the one it depends on is not."""
         if self.when is None:
             return True
         name, relation, number = self.when
-        value = int(values[name])
+        value = int(values.get(name, -1))
+        if value < 0:
+            return False
         return bool({"=": value == number, ">": value > number, "&": value & number}[relation])
 
     def repeats(self, values: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ from neurcodec.container.values import DIGEST_BYTES, HASH_BYTES
 # fmt: off
 SIGNATURE = b"\x8bNVC\r\n\x1a\n"
 MAJOR = 2
-MINOR = 0
+MINOR = 1
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
 META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"
@@ -24,6 +24,8 @@ _INT = (1 << 31) - 1
 _U32 = (1 << 32) - 1
 _TEXT = 1 << 16
 _BIG = 1 << 30
+STEP_MAX = _U32
+"""Of the numerator and the denominator of a frame spacing."""
 _PAIRS = (
     Field("key", "str", 1, 255, "unique in its list"),
     Field("value", "str", 0, _TEXT, "free text"),
@@ -78,14 +80,13 @@ GOPC_TABLE = (
     Field("quality", "u8", 0, 63, "quality index"),
     Field("mini_gop", "u8", 1, 4, "length of mini-GOPs: distance of backbone frames"),
     Field("first_pts", "svar", -SVAR_MAX, SVAR_MAX, "pts of the first frame, in time base units"),
-    Field("timing", "u8", 0, 2, "0 constant, 1 even, 2 listed", new=True),
-    Field("spacing", "uvar", 1, SVAR_MAX, "duration of every frame", when=("timing", "=", 0)),
-    Field("step_num", "uvar", 1, _BIG, "even spacing, numerator, at least step_den", when=("timing", "=", 1)),
-    Field("step_den", "uvar", 1, _BIG, "and denominator", when=("timing", "=", 1)),
-    Field("phase", "uvar", 0, _BIG, "below step_den", when=("timing", "=", 1)),
-    Field("last_duration", "uvar", 0, SVAR_MAX, "of the last frame; 0 = unknown", when=("timing", "=", 1)),
+    Field("step_num", "uvar", 0, STEP_MAX, "spacing of the frames, numerator; 0 = listed"),
+    Field("step_den", "uvar", 1, STEP_MAX, "and denominator", when=("step_num", ">", 0)),
+    Field("phase", "uvar", 0, STEP_MAX, "below step_den", when=("step_den", ">", 1)),
+    Field("last_change", "svar", -SVAR_MAX, SVAR_MAX, "of the last frame's duration, from what the spacing gives it",
+          when=("step_num", ">", 0)),
     Field("durations", "uvar", 0, SVAR_MAX, "of each frame; 0 = unknown, for the last frame only",
-          when=("timing", "=", 2), count="frames"),
+          when=("step_num", "=", 0), count="frames"),
     Field("digest", "bytes", DIGEST_BYTES, DIGEST_BYTES, "of what the chunk decodes to (6.11)"),
     Field("base_scale", "u8", 0, 16, "0 = no base layer; else its picture is this many times smaller"),
     Field("base_quantiser", "u8", 0, 255, "AV1 quantiser it was coded with", when=("base_scale", ">", 0)),

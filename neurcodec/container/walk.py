@@ -16,13 +16,15 @@ ERRORS = (FormatError, DamageError, LimitError)
 class Walk:
     """Reads the preamble, then records. What is wrong is raised, or with `salvage` passed over and kept in `losses`.
 
-    version: None where the preamble is damaged. chain: CRC-32 over the CRCs of what was read.
+    version: None where the preamble is damaged. min_reader_minor: what is there, else this reader's minor version.
+    chain: CRC-32 over the CRCs of what was read.
     """
 
     def __init__(self, source: Source, limits: Limits, salvage: bool, check_crc: bool) -> None:
         self.source, self.limits, self.salvage, self.check_crc = source, limits, salvage, check_crc
         self.losses: list[Loss] = []
         self.version: tuple[int, int] | None = None
+        self.min_reader_minor = tables.MINOR
         self.chain = 0
         try:
             data, values = framing.read_preamble(source, limits)
@@ -30,6 +32,7 @@ class Walk:
             self.lose(0, min(framing.PREAMBLE_BYTES, source.offset), error)
         else:
             self.version, self.chain = (values["major"], values["minor"]), crc32(data)
+            self.min_reader_minor = values["min_reader_minor"]
         if salvage:
             source.file_id = framing.find_file_id(source, limits)
 

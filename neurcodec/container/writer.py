@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from neurcodec.container import bounds, payloads, tables
+from neurcodec.container import bounds, features, payloads, tables
 from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.values import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
 from neurcodec.errors import InputError, LimitError
@@ -24,7 +24,8 @@ class Writer:
     """Writes one .nvc file to `file` (binary, at its start). Streams come before the first chunk; `close` ends it.
 
     The file's id, which tells its records from those of another, is random; `bitexact` makes it of HEAD and MODL, for
-    the same bytes every time. Raises LimitError for a value that no file can hold or that readers refuse at `limits`.
+    the same bytes every time. minor: the version that readers need; its features may be used. Raises LimitError for a
+    value that no file can hold or that readers refuse at `limits`.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Writer:
         model: ModelInfo,
         limits: Limits | None = None,
         bitexact: bool = False,
+        minor: int = tables.MINOR,
     ) -> None:
         self._file = file
         self._limits = limits or Limits()
+        self._minor = minor
         self._entries: list[IndexEntry] = []
         self._frames = 0
         self._streams = 0
@@ -51,7 +54,7 @@ class Writer:
         self._step = 1 / (header.frame_rate * header.time_base) if header.frame_rate else None
         opening = b"".join(payload for _, payload in self._opening)
         self._file_id = crc32(opening) if bitexact else secrets.randbits(32)
-        preamble = pack_preamble(self._file_id)
+        preamble = pack_preamble(self._file_id, minor)
         file.write(preamble)
         self._offset = len(preamble)
         self._chain = crc32(preamble)
@@ -94,6 +97,8 @@ class Writer:
 
     def write_gop(self, gop: Gop) -> None:
         """Append a chunk of frames. Its first pts must be above the last one written."""
+        if name := features.lacking(gop, self._minor):
+            raise InputError(f"a chunk has {name}, of which format {tables.MAJOR}.{self._minor} knows nothing")
         payload = payloads.pack_gop(gop, self._frames, self._step)
         size = sum(map(len, gop.substreams.values()))
         bounds.check_chunk(gop.frames, size, self._header, self._limits, "cannot write GOPC")

@@ -1,8 +1,7 @@
-"""Motion fields as adaptive binary decisions, block by block in raster order (spec section 6.7).
+"""Motion fields as adaptive binary decisions, block by block in raster order (spec section 6.8).
 
 A block's vector is mostly that of a block beside it, above it, or at its place in another field, so it is coded as
-the number of the candidate that it equals, else as the difference to the median of its neighbours. Every decision has a
-probability that adapts within the chunk, in integers; no network is involved.
+the number of the candidate that it equals, else as the difference to the median of its neighbours.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurcodec.container import FrameType
-from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
+from neurcodec.entropy.binary import Binary
+from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
 MOTION_LIMIT = 511
@@ -24,38 +24,6 @@ MAX_LENGTH = 9
 Vector = tuple[int, int]
 Fields = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Modes (h, w) and vectors (2, h, w)."""
-
-HALF = 1 << 14
-"""Probabilities have 15 bits; a new context starts here."""
-RATES = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5)
-"""The shift of a context's update, by how often it was used (the last from then on)."""
-
-BINARY = ModelCache(lambda index: np.array([(511 - 2 * index) << 15, (2 * index + 1) << 15], dtype=np.int64))
-"""Table k: the probability of a 1 is (2 k + 1) / 512."""
-
-
-class Binary:
-    """Adaptive binary decisions, to an encoder or from a decoder."""
-
-    def __init__(self, coder: Encoder | Decoder) -> None:
-        self.coder = coder
-        self.states: dict[tuple[int, ...], tuple[int, int]] = {}
-
-    def code(self, context: tuple[int, ...], bit: int | None) -> int:
-        """Code one decision; `bit` is what an encoder writes."""
-        probability, used = self.states.get(context, (HALF, 0))
-        model = BINARY[probability >> 7]
-        if isinstance(self.coder, Decoder):
-            bit = self.coder.symbol(model)
-        elif bit is None:
-            raise ValueError("an encoder needs the symbols")
-        else:
-            self.coder.symbol(bit, model)
-        target = 2 * HALF - 1 if bit else 0
-        shift = RATES[min(used, len(RATES) - 1)]
-        self.states[context] = probability + ((target - probability) >> shift), used + 1
-        return bit
-
 
 MERGE, INDEX, ZERO, SIGN, LENGTH, TOP, BOTH, AFTER = range(8)
 """First numbers of the contexts."""
@@ -124,7 +92,10 @@ class MotionCoder:
             middle[axis] + self.difference(kind, axis, None if own is None else own[axis] - middle[axis])
             for axis in (0, 1)
         ]
-        return parts[0], parts[1]
+        vector = parts[0], parts[1]
+        if vector in candidates:
+            raise DamageError("a vector is coded by its difference though a candidate equals it; the file is damaged")
+        return vector
 
     def difference(self, kind: FrameType, axis: int, value: int | None) -> int:
         """Code a difference: zero or not, bit length, sign, bits below the highest (only the first adapts)."""

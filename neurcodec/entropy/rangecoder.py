@@ -1,7 +1,8 @@
 """The range coder (spec section 6.1): constriction's queue coder with our integer tables, and raw bits.
 
-64-bit state, 32-bit words, 24-bit probabilities. Symbols of one call are coded table by table (ascending table
-index), within a table in the order given; so a call costs one library call per table in use.
+64-bit state, 32-bit words, 24-bit probabilities; a substream is a fraction in base 256. Symbols of one call are coded
+table by table (ascending table index), within a table in the order given; so a call costs one library call per table in
+use.
 """
 
 from __future__ import annotations
@@ -75,16 +76,24 @@ class Encoder:
         self.coder.encode(symbol, model)
 
     def finish(self) -> bytes:
-        """The substream: little-endian words without the zero bytes at the end, which a reader supplies."""
-        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        """The substream: of the fractions in the last interval the least of those with the fewest bytes."""
+        words = self.coder.get_compressed()
+        count, (low, span) = self.coder.pos()
+        size = 4 * count + 8
+        low = (int.from_bytes(words.astype(">u4").tobytes(), "big") << 8 * (size - 4 * len(words))) - (-low % 2**32)
+        for shift in range(64, -1, -8):
+            value = -(-low >> shift) << shift
+            if value < low + span:
+                break
+        return value.to_bytes(size, "big").rstrip(b"\0")
 
 
 class Decoder:
-    """Decodes what `Encoder` coded; reads zeros past the end, as the encoder's trimming wants."""
+    """Decodes what `Encoder` coded. What it decodes it codes again: a substream is the one that an encoder writes."""
 
     def __init__(self, data: bytes) -> None:
-        words = np.frombuffer(data + bytes(-len(data) % 4), dtype="<u4").astype(np.uint32)
-        self.untouched = len(words) > 0
+        self.data, self.again = data, Encoder()
+        words = np.frombuffer(data + bytes(-len(data) % 4), dtype=">u4").astype(np.uint32)
         self.coder = constriction.stream.queue.RangeDecoder(words)
 
     def symbols(self, indexes: Ints, models: ModelCache) -> Ints:
@@ -109,13 +118,14 @@ class Decoder:
         return int(self._decode(model, 1)[0])
 
     def _decode(self, model: object, count: int) -> NDArray[np.int32]:
-        self.untouched = False
         try:
-            return self.coder.decode(model, count)
+            symbols: NDArray[np.int32] = self.coder.decode(model, count)
         except AssertionError as error:
             raise DamageError("range-coded substream is not decodable; the file is damaged") from error
+        self.again.coder.encode(symbols, model)
+        return symbols
 
     def finish(self) -> None:
-        """Check that the substream is used up: what is left unread is damage."""
-        if self.untouched or not self.coder.maybe_exhausted():
-            raise DamageError("range-coded substream has bytes left over; the file is damaged")
+        """Check that the substream is used up, and is the only one of its symbols."""
+        if self.again.finish() != self.data:
+            raise DamageError("a range-coded substream does not end as an encoder ends it; the file is damaged")

@@ -16,7 +16,7 @@ from neurcodec.entropy.prior import PriorState, PriorWeights
 from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
 from neurcodec.entropy.tables import TOTAL
 
-EXPECTED = "90223ce08b9cab1884cab50ae689e7f2057d32503ba82d33cfeaa75e56715b42"
+EXPECTED = "f4ee02fecc5a53928196ccea6b182e442d98802d7dc38ba97ba4e573825f5f7f"
 _CHANNELS, _CLASSES, _PLANES, _HIDDEN, _GRID = 24, 5, 28, 64, (44, 60)
 _SYMBOLS = 16
 

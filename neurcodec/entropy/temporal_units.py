@@ -7,99 +7,25 @@ coder has made, stays as it is. Any units of plain OBUs (`split`) come back bit 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from functools import cache
-
-import numpy as np
+from pathlib import Path
 
 from neurcodec.container import FrameType, Gop, Limits, Substream
 from neurcodec.container.schema import Cursor, pack_uvar
-from neurcodec.entropy.head_dictionary import CODED, UNITS
-from neurcodec.entropy.rangecoder import Decoder, Encoder, ModelCache
+from neurcodec.entropy.binary import Binary
+from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 
 HEAD = 20
 """So many bytes of an OBU's payload are coded; what follows is copied."""
 MAX_PAYLOAD = 1 << 30
+DICTIONARY = Path(__file__).parent / "dictionaries" / "heads.bin"
+"""What the unit coder has learned before a chunk: heads of OBUs, coded by itself. Files need it to decode."""
+DICTIONARY_UNITS = (24, 48, 96, 160)
+"""Temporal units of each chunk of the dictionary."""
 SPARE = 16
 """A chunk of n units has at most 2 n + 16 OBUs: its coder's time and memory have a bound."""
-
-SQUASH = (
-    1, 2, 4, 6, 10, 17, 27, 45, 74, 120, 194, 311, 488, 747, 1102, 1546, 2048,
-    2550, 2994, 3349, 3608, 3785, 3902, 3976, 4022, 4051, 4069, 4079, 4086, 4090, 4092, 4094, 4095,
-)  # fmt: skip
-"""4096 / (1 + exp(-x)) at x = -8, -7.5, ... 8."""
-FIRST_WEIGHT = 19661
-"""Of a guess, 0.3 times 65536."""
-MAX_WEIGHT = 1 << 20
-LIMIT = 30
-"""From so many uses on a context's probability follows at the same pace."""
-
-
-def squash(odds: int) -> int:
-    """A probability 1..4095, of 4096, from its logarithmic odds -2047..2047, in 256ths."""
-    place, part = divmod(odds + 2048, 128)
-    return (SQUASH[place] * (128 - part) + SQUASH[place + 1] * part + 64) >> 7
-
-
-@cache
-def stretched() -> list[int]:
-    """The inverse of `squash`: for each probability 0..4095 the least odds that reach it."""
-    odds = list(range(-2047, 2048))
-    places = np.searchsorted([squash(x) for x in odds], np.arange(4096))
-    return [odds[place] for place in places.tolist()]
-
-
-BINARY = ModelCache(lambda ones: np.array([(4096 - ones) << 12, ones << 12], dtype=np.int64))
-"""Table k: the probability of a 1 is k / 4096."""
-
-Context = tuple[int, ...]
-
-
-class Mixed:
-    """Adaptive binary decisions, each guessed by several contexts, to an encoder or from a decoder.
-
-    `like` is what it has learned before it starts.
-    """
-
-    def __init__(self, coder: Encoder | Decoder, like: Mixed | None) -> None:
-        self.coder = coder
-        self.states: dict[Context, tuple[int, int]] = dict(like.states) if like else {}
-        self.weights: dict[Context, int] = dict(like.weights) if like else {}
-
-    def code(self, contexts: Sequence[Context], place: int, bit: int | None) -> int:
-        """Code one decision. place: which weights its guesses have. bit: what an encoder writes."""
-        stretch = stretched()
-        states = [self.states.get(context, (32768, 0)) for context in contexts]
-        guesses = [stretch[probability >> 4] for probability, _ in states]
-        keys = [(place, number, min(used, 3)) for number, (_, used) in enumerate(states)]
-        weights = [self.weights.get(key, FIRST_WEIGHT) for key in keys]
-        odds = sum(weight * guess for weight, guess in zip(weights, guesses, strict=True)) >> 16
-        ones = squash(max(-2047, min(2047, odds)))
-        if isinstance(self.coder, Decoder):
-            bit = self.coder.symbol(BINARY[ones])
-        elif bit is None:
-            raise ValueError("an encoder needs the symbols")
-        else:
-            self.coder.symbol(bit, BINARY[ones])
-        error = (bit << 12) - ones
-        for key, weight, guess in zip(keys, weights, guesses, strict=True):
-            self.weights[key] = max(-MAX_WEIGHT, min(MAX_WEIGHT, weight + ((error * guess + 512) >> 10)))
-        target = 65535 * bit
-        for context, (probability, used) in zip(contexts, states, strict=True):
-            pace = 131072 // (2 * min(used, LIMIT) + 3)
-            self.states[context] = probability + ((target - probability) * pace >> 16), used + 1
-        return bit
-
-    def byte(self, contexts: Sequence[Context], place: int, value: int | None) -> int:
-        """Code one byte, highest bit first; the bits before are part of every context."""
-        found = 1
-        for shift in range(7, -1, -1):
-            bit = None if value is None else value >> shift & 1
-            found = 2 * found + self.code([(found, *context) for context in contexts], place, bit)
-        return found - 256
-
 
 SIZE, PAYLOAD, MORE = 1, 6, 6 + HEAD
 """Places of an OBU's size and payload, behind its header byte, and of the decision whether another OBU follows."""
@@ -125,7 +51,7 @@ class Heads:
 
     def __init__(self, coder: Encoder | Decoder, units: int, like: Heads | None) -> None:
         self.most = most(units)
-        self.mixed: Mixed = Mixed(coder, like.mixed if like else None)
+        self.binary: Binary = Binary(coder, like.binary if like else None)
         self.number = 0
         self.last = bytes(PAYLOAD + 1)
         self.alike: dict[bytes, bytes] = {}
@@ -140,7 +66,7 @@ class Heads:
             head, size = self.obu(None if given is None else given[len(found)])
             found.append((head, size))
             contexts = [(MORE, self.number), (MORE, head[0], self.last[PAYLOAD])]
-            more = self.mixed.code(contexts, MORE, None if given is None else int(len(found) < len(given)))
+            more = self.binary.mixed(contexts, MORE, None if given is None else int(len(found) < len(given)))
             self.number += 1
         return found
 
@@ -167,7 +93,7 @@ class Heads:
                 (3, place, guess),
                 (4, place, guess, one, first),
             )
-            head.append(self.mixed.byte(contexts, place, None if wanted is None else wanted[place]))
+            head.append(self.binary.byte(contexts, place, None if wanted is None else wanted[place]))
             return head[-1]
 
         if code() & 0x87 != 2:
@@ -205,9 +131,9 @@ def split(unit: bytes) -> list[Obu] | None:
 @cache
 def primed() -> Heads:
     """What every chunk's coder has learned before: the heads of the dictionary's units."""
-    coder = Decoder(base64.b64decode(CODED))
+    coder = Decoder(DICTIONARY.read_bytes())
     heads = Heads(coder, 0, None)
-    for count in UNITS:
+    for count in DICTIONARY_UNITS:
         heads = Heads(coder, count, heads)
         for _ in range(count):
             heads.unit(None)

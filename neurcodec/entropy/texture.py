@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.entropy.motion import Binary, median
+from neurcodec.entropy.binary import Binary
+from neurcodec.entropy.motion import median
 from neurcodec.entropy.rangecoder import Decoder, Encoder
 from neurcodec.errors import DamageError
 

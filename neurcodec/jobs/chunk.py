@@ -18,7 +18,7 @@ from neurcodec.jobs import playback
 from neurcodec.jobs.coders import Here
 from neurcodec.jobs.encode import loading_of
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions, fitting
-from neurcodec.jobs.writing import header
+from neurcodec.jobs.writing import header, minor_version
 from neurcodec.media import VideoInfo
 
 Frames = npt.NDArray[np.uint8]
@@ -42,7 +42,8 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
         gop = coder.submit(Pictures(frames, tuple(range(len(frames))), 1), options.settings, lambda: None)()
     info = VideoInfo(width=width, height=height, time_base=1 / frame_rate, frame_rate=frame_rate)
     file = BytesIO()
-    writer = Writer(file, header(info, profile), model.info, bitexact=True)
+    minor = minor_version(profile, options)
+    writer = Writer(file, header(info, profile), model.info, bitexact=True, minor=minor)
     writer.write_gop(gop)
     writer.close()
     return file.getvalue()

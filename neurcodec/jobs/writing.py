@@ -14,7 +14,7 @@ import numpy as np
 
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer
+from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer, features
 from neurcodec.files import chapters
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
@@ -75,6 +75,12 @@ def header(info: VideoInfo, profile: Profile) -> Header:
     return Header(**info.common(), profile=profile)
 
 
+def minor_version(profile: Profile, options: EncodeOptions) -> int:
+    """The minor version of the format that a file needs: 0 where no extension is asked for and no frame is filled."""
+    filled = profile is Profile.LAYERED and (options.mini_gop or 1) > 1
+    return features.EXTENSIONS if options.extensions or filled else 0
+
+
 class Pass:
     """A reading of `reader` that writes `output`; with a plan every chunk has its own quality, and is observed."""
 
@@ -88,7 +94,8 @@ class Pass:
     ) -> None:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
         self.info = reader.info
-        self.writer = Writer(output, making.header, making.model, bitexact=making.options.bitexact)
+        minor = minor_version(making.header.profile, self.options)
+        self.writer = Writer(output, making.header, making.model, bitexact=self.options.bitexact, minor=minor)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[tuple[Pending | None, list[Packet]]] = deque()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,34 +16,41 @@ from hypothesis import strategies as st
 
 from neurcodec.codec import symbols
 from neurcodec.container import Gop, Profile, Reader, Substream, Writer
+from neurcodec.entropy.binary import Binary
+from neurcodec.entropy.rangecoder import Encoder
 from neurcodec.errors import ArgumentError, DamageError, InputError
 from neurcodec.extensions import streams
 from neurcodec.extensions.caption import stream as caption
-from neurcodec.extensions.caption.stream import CAPTION_BYTES, DICTIONARY
+from neurcodec.extensions.caption.text import CAPTION_BYTES
 from neurcodec.extensions.sketch import stream as sketch
 from neurcodec.extensions.sketch.edges import edges
 from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.encode import encode_file
 from neurcodec.jobs.inspection import describe, verify_file
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions
-from reference_decoder import container as spec_reader
+from reference_decoder import Refused
 from reference_decoder import side as spec_side
 
 TEXT = "a man walking through a street, caf\u00e9 signs"
 BOTH = (("caption", TEXT), ("sketch", True))
 
 
-@given(st.text(min_size=1, max_size=CAPTION_BYTES).filter(lambda text: len(text.encode()) <= CAPTION_BYTES))
+@settings(deadline=None, max_examples=25)
+@given(
+    st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=CAPTION_BYTES).filter(
+        lambda text: len(text.encode()) <= CAPTION_BYTES
+    )
+)
 def test_captions_come_back(text: str) -> None:
-    assert caption.decode(caption.encode(text)) == text == spec_reader.caption(caption.encode(text))
+    assert caption.decode(caption.encode(text)) == text == spec_side.caption(caption.encode(text))
 
 
 def test_captions_are_compressed() -> None:
     assert len(caption.encode(TEXT)) < 0.7 * len(TEXT.encode())
-    assert spec_reader.dictionary() == DICTIONARY
+    assert len(caption.encode("a dog runs across a meadow")) < 16  # 26 letters; most of its words are known
 
 
-@pytest.mark.parametrize("text", ["", "x" * (CAPTION_BYTES + 1), "\ud800"])
+@pytest.mark.parametrize("text", ["", "x" * (CAPTION_BYTES + 1), "\ud800", "a\0b"])
 def test_captions_that_cannot_be(text: str) -> None:
     with pytest.raises(InputError):
         caption.encode(text)
@@ -60,19 +67,19 @@ def test_what_is_not_asked_for_leaves_no_trace() -> None:
     assert streams.asked(detail=4, caption="", sketch=True) == (("detail", 4), ("sketch", True))
 
 
-def deflated(data: bytes) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return packer.compress(data) + packer.flush()
+def spelled(data: bytes) -> bytes:
+    """The substream of a row of bytes, text or not."""
+    coder = Encoder()
+    binary = Binary(coder, caption.primed())
+    with suppress(IndexError):  # an unending text ends where its bytes do
+        caption.code_text(binary, data)
+    return coder.finish()
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        deflated(b""),
-        deflated(b"x" * (CAPTION_BYTES + 1)),
-        deflated(bytes(1 << 27))[:1040],
-        deflated(b"\xff\xfe"),
+        spelled(b"\xff\xfe"),
         caption.encode(TEXT)[:-1],
         caption.encode(TEXT) + b"\0",
         b"\xff" * 20,
@@ -82,8 +89,8 @@ def deflated(data: bytes) -> bytes:
 def test_hostile_captions(data: bytes) -> None:
     with pytest.raises(DamageError):
         caption.decode(data)
-    with pytest.raises(spec_reader.Refused):
-        spec_reader.caption(data)
+    with pytest.raises(Refused):
+        spec_side.caption(data)
 
 
 def blobs(height: int, width: int, seed: int) -> np.ndarray:
@@ -166,7 +173,7 @@ def test_through_a_file(short: Path, options: EncodeOptions, profile: Profile, t
         where = Substream.TEXTURE_LEVELS
         assert without.substreams.keys() & set(symbols.CONDITIONING_STREAMS) == {Substream.TEXTURE, where}
         assert with_both.substreams == {**without.substreams, **added}
-        assert spec_reader.caption(added[Substream.CAPTION]) == TEXT
+        assert spec_side.caption(added[Substream.CAPTION]) == TEXT
         assert np.array(spec_side.sketch(added[Substream.SKETCH], 80, 64)).shape == (8, 10)
         levels = spec_side.texture_map(with_both.substreams[where], 80, 64)
         assert np.array(levels).shape == (2, 3)

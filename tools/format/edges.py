@@ -10,24 +10,26 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from neurcodec.container import BaseLayer, Limits, tables
+from neurcodec.container import BaseLayer, Limits, Substream, tables
 from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Cursor, decode
 from tools.format.files import (
     HEADER,
+    LAYERED,
     TABLES,
     Values,
     bare,
-    changed,
     edited,
     even,
     example,
     extended,
     gop,
+    holding,
     pack,
     packed,
     sealed,
     single,
     split,
+    versioned,
 )
 
 Vector = tuple[str, bytes]
@@ -80,25 +82,22 @@ def ranges() -> dict[str, Vector]:
     strm = ("kind", "codec", "time_base_num", "time_base_den", "bit_rate", "sample_rate", "channel_layout",
             "sample_format", "frame_size", "key")  # fmt: skip
     first = single([-5], 512)
-    even_step = edited(single([0], 1), GOPC={"timing": 1, "step_num": 2**30, "step_den": 2**30, "phase": 0,
-                                             "last_duration": 1})  # fmt: skip
+    fraction = bare(edited(first, GOPC={"step_num": U32_MAX, "step_den": 2, "phase": 0}))
     layered = single([0], 512, BaseLayer(2, 9))
     rows = [
         *outside(whole, "HEAD", head), *outside(whole, "MODL", ["name"]), *outside(whole, "strm", strm),
         *outside(whole, "meta", ["key"]),
-        *outside(first, "GOPC", ["frames", "quality", "mini_gop", "first_pts", "spacing", "id"]),
-        *outside(bare(even_step), "GOPC", ["step_num"]), *outside(layered, "GOPC", ["base_scale"]),
+        *outside(first, "GOPC", ["frames", "quality", "mini_gop", "first_pts", "step_num", "id"]),
+        *outside(fraction, "GOPC", ["step_den", "phase"]), *outside(layered, "GOPC", ["base_scale"]),
     ]  # fmt: skip
-    listed = bare(edited(first, GOPC={"timing": 2, "durations": [9]}))
-    times = {"timing": 2, "durations": [2**62]}
-    last = {"timing": 1, "step_num": 1, "step_den": 1, "phase": 0, "last_duration": 2**62}
+    times = {"step_num": 0, "durations": [2**62]}
+    early = single([-SVAR_MAX, -SVAR_MAX + 1], 1)
     nine = [{"id": number, "size": 504 if number == 8 else 1} for number in range(9)]
     many = {"substream_count": 10, "substreams": [*nine, nine[-1]], "data": bytes(10)}
     return {
         **dict(rows),
         "gopc_durations_high": ("DamageError", edited(first, GOPC=times)),
-        "gopc_last_duration_high": ("DamageError", edited(first, GOPC=last)),
-        "gopc_timing_high": ("FormatError", changed(listed, 3, 5, b"\3")),
+        "gopc_last_change_high": ("DamageError", edited(early, GOPC={"last_change": 2**62})),
         "gopc_substream_count_high": ("FormatError", edited(layered, GOPC=many)),
         "gopc_size_low": ("DamageError", edited(first, GOPC={
             "substream_count": 1, "substreams": [{"id": 0, "size": 0}], "data": b""})),
@@ -132,8 +131,8 @@ def limits() -> dict[str, Vector]:
     """What is above a reader's limits or the range of times, by one; `good` has what is not."""
     most = bare(good()["most"])
     late = single([0], 512)
-    seconds = edited(late, HEAD={"time_base_den": 1}, GOPC={"spacing": 43201})
-    spaced = {"timing": 1, "step_num": 1, "step_den": 1, "phase": 0, "last_duration": SVAR_MAX}
+    seconds = edited(late, HEAD={"time_base_den": 1}, GOPC={"step_num": 43201})
+    two = single([-9, 503], 512)
     return {
         "side": ("LimitError", edited(late, HEAD={"width": 16385, "height": 1})),
         "widest": ("LimitError", edited(late, HEAD={"width": 2**20, "height": 1})),
@@ -145,9 +144,9 @@ def limits() -> dict[str, Vector]:
         "native_picture_per_byte": ("LimitError", few(4096, 1, 959)),
         "no_bytes": ("LimitError", few(725, 1, 0)),
         "seconds": ("LimitError", seconds),
-        "long_spacing": ("LimitError", edited(single([-9], 512), GOPC={"spacing": SVAR_MAX})),
-        "long_last_duration": ("LimitError", edited(single([-9], 512), GOPC=spaced)),
-        "long_duration": ("LimitError", edited(single([-9], 512), GOPC={"timing": 2, "durations": [SVAR_MAX]})),
+        "long_spacing": ("LimitError", edited(late, GOPC={"step_num": U32_MAX})),
+        "long_last_duration": ("LimitError", edited(two, GOPC={"last_change": SVAR_MAX - 2000})),
+        "long_duration": ("LimitError", edited(single([-9], 512), GOPC={"step_num": 0, "durations": [SVAR_MAX]})),
         "index_entries": ("LimitError", edited(split(example()), indx={"entry_count": 262145})),
         "streams": ("DamageError", many_streams(65)),
         "end_of_time": ("DamageError", edited(late, GOPC={"first_pts": SVAR_MAX - 511})),
@@ -158,10 +157,14 @@ def timing() -> dict[str, Vector]:
     """Rules of sections 4.6 and 5 on times."""
     chunks, whole = bare(pack([even(0, 2), even(2, 2, 1)])), bare(example())
     again = edited([*chunks[:3], chunks[4], chunks[5]], GOPC={"first_pts": 512})
-    steps = {"timing": 1, "step_num": 2, "step_den": 3, "phase": 0, "last_duration": 1}
+    one, two, three = single([0], 9), single([0, 9], 9), single([0, 9, 20], 9)
     least = packet(pts_delta=-SVAR_MAX)
     times = {
         "both_pts": packets(packet(flags=8 + 16, pts_delta=1)),
+        "no_pts_delta": packets(packet(pts_delta=0)),
+        "no_dts_delta": packets(packet(dts_delta=0)),
+        "no_duration": packets(packet(duration=0)),
+        "same_duration": packets(packet(duration=9), packet(duration=9)),
         "both_dts": packets(packet(flags=32 + 64, dts_delta=1)),
         "far_pts": packets(least, packet(pts_delta=-1, dts_delta=5, duration=1)),
         "far_dts": packets(packet(pts_delta=-1, dts_delta=-SVAR_MAX)),
@@ -172,9 +175,18 @@ def timing() -> dict[str, Vector]:
         "packet_flags": ("FormatError", edited(whole, pckt=packets(packet(flags=4)))),
         "no_such_stream": ("DamageError", edited(whole, pckt={"stream": 1})),
         "pts_again": ("DamageError", sealed([*chunks[:4], split(again)[3], chunks[5]])),
-        "small_step": ("DamageError", edited(single([0], 9), GOPC=steps)),
-        "phase": ("DamageError", edited(single([0], 9), GOPC={**steps, "step_num": 3, "phase": 3})),
-        "zero_duration": ("DamageError", edited(single([0, 9, 20], 9), GOPC={"durations": [9, 0, 9]})),
+        "small_step": ("DamageError", edited(one, GOPC={"step_num": 2, "step_den": 3, "phase": 2})),
+        "phase": ("DamageError", edited(one, GOPC={"step_num": 4, "step_den": 3, "phase": 3})),
+        "not_lowest": ("DamageError", edited(one, GOPC={"step_num": 6, "step_den": 4, "phase": 0})),
+        "one_changed": ("DamageError", edited(one, GOPC={"last_change": 1})),
+        "below_zero": ("DamageError", edited(two, GOPC={"last_change": -10})),
+        "zero_duration": ("DamageError", edited(three, GOPC={"durations": [9, 0, 9]})),
+        "even_list": ("DamageError", edited(three, GOPC={"durations": [9, 9, 5]})),
+        "even_list_of_one": ("DamageError", edited(one, GOPC={"step_num": 0, "durations": [9]})),
+        "longest_even_list": (
+            "DamageError",
+            edited(two, GOPC={"step_num": 0, "durations": [U32_MAX, 9]}, HEAD={"time_base_den": 2**30}),
+        ),
     }
 
 
@@ -210,8 +222,23 @@ def order() -> dict[str, Vector]:
         **{name: ("DamageError", data) for name, data in damaged.items()},
         "empty": ("FormatError", b""),
         "type_below": ("FormatError", added(b"`abc")), "type_above": ("FormatError", added(b"abc{")),
-        "next_reader": ("FormatError", sealed([whole[0][:9] + b"\1\1" + whole[0][11:], *whole[1:]])),
+        "next_reader": ("FormatError", versioned(example(), 2, 2)),
+        "older_than_needed": ("DamageError", versioned(example(), 0, 1)),
+        **{f"claims_no_{name}": ("DamageError", versioned(data, 1, 0)) for name, data in extended_files().items()},
     }  # fmt: skip
+
+
+def extended_files() -> dict[str, bytes]:
+    """Files of one chunk that use one extension each."""
+    based, many = gop([0], 512, 0, BaseLayer(2, 9)), gop([0, 512, 1024], 512, 0, BaseLayer(2, 9))
+    return {
+        "captions": pack([holding({Substream.CAPTION: b"caption"})]),
+        "sketches": pack([holding({Substream.SKETCH: b"sketch"})]),
+        "filled_frames": pack([replace(many, substreams={Substream.BASE: b"base"})], LAYERED),
+        "detail": pack(
+            [replace(based, substreams={Substream.LATENTS_P: b"latents", Substream.BASE: b"base"})], LAYERED
+        ),
+    }
 
 
 def fields() -> dict[str, Vector]:
@@ -278,13 +305,13 @@ def good() -> dict[str, bytes]:
         "least": edited(whole, HEAD={
             **head, "width": 1, "height": 1, "frame_rate_num": 0, "sar_num": 0, "color_range": 0, "chroma_location": 0,
             "bit_depth": 1}, MODL={"name": "m"}, strm=stream, meta={"pair_count": 1, "pairs": one},
-            pckt=packets(packet(data=b"p"), packet(duration=0), packet(pts_delta=-SVAR_MAX),
+            pckt=packets(packet(data=b"p", duration=1), packet(duration=0), packet(pts_delta=-SVAR_MAX),
                          packet(pts_delta=SVAR_MAX, dts_delta=-SVAR_MAX))),
         "most": edited(single([0], 512, BaseLayer(16, 255)), HEAD={
             **dict.fromkeys(head, INT_MAX), "width": 16384, "height": 16384, "color_range": 2, "chroma_location": 6,
             "bit_depth": 32, "has_display_matrix": 1, "display_matrix": [-(2**31), INT_MAX, *[0] * 7]},
             MODL={"name": "m" * 64},
-            GOPC={"frames": 16, "quality": 63, "mini_gop": 4, "spacing": 1, "substream_count": 9, "substreams": nine,
+            GOPC={"frames": 16, "quality": 63, "mini_gop": 4, "step_num": 1, "substream_count": 9, "substreams": nine,
                   "data": bytes(600)}, FEND={"frames": 16}),
         "few_bytes": few(1024, 4, 8),
         "few_bytes_of_a_picture": few(4096, 1, 960),
@@ -294,9 +321,16 @@ def good() -> dict[str, bytes]:
                                             "data": b""}),
         "end_of_time": edited(late, GOPC={"first_pts": SVAR_MAX - 512}),
         "start_of_time": edited(late, GOPC={"first_pts": -SVAR_MAX}),
-        "limit_of_seconds": edited(late, HEAD={"time_base_den": 1}, GOPC={"spacing": 43200}),
-        "even": edited(late, GOPC={"timing": 1, "step_num": 2**30, "step_den": 2**30, "phase": 2**30 - 1,
-                                   "last_duration": 0}),
+        "limit_of_seconds": edited(late, HEAD={"time_base_den": 1}, GOPC={"step_num": 43200}),
+        "even": edited(late, GOPC={"step_num": U32_MAX, "step_den": U32_MAX - 1, "phase": U32_MAX - 2}),
+        "unknown_end": edited(single([0, 9], 9), GOPC={"last_change": -9}),
+        "two_steps": sealed(single([0, 9, 17], 5)),
+        "halves": edited(single([0, 9, 18], 9), GOPC={"step_num": 5, "step_den": 2, "phase": 0}),
+        "unknown_length": sealed(single([0], 0)),
+        "long_list": edited(single([0], 9), GOPC={"step_num": 0, "durations": [2**32]}, HEAD={"time_base_den": 2**30}),
+        "core": versioned(example(), 1, 0),
+        "core_layered": versioned(pack([replace(gop([0, 512], 512, 0, BaseLayer(2, 9)), mini_gop=1, substreams={
+            Substream.BASE: b"base layer"})], LAYERED), 0, 0),
         "next_tick": pack([gop([0], 1), gop([1], 1, 1)], replace(HEADER, frame_rate=Fraction(0))),
         "streams_64": many_streams(64),
         "letters": sealed([*whole[:3], packed(whole, b"azaz", b"?"), *whole[3:]]),

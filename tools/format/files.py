@@ -149,6 +149,12 @@ def edited(parts: Sequence[bytes], **values: Values) -> bytes:
     return sealed(parts)
 
 
+def versioned(data: bytes, minor: int, needed: int) -> bytes:
+    """A file whose preamble says another minor version, and another one for its readers."""
+    parts = split(data)
+    return sealed([parts[0][:9] + bytes([minor, needed]) + parts[0][11:], *parts[1:]])
+
+
 def extended(parts: Sequence[bytes], kind: bytes, more: int = 1) -> bytes:
     """The file with a byte of 0 behind the fields of the first record of a type, or `more` bytes less than none."""
     place = next(i for i, part in enumerate(parts) if i and part[:4] == kind)

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from neurcodec.codec import symbols
+from neurcodec.codec.base import base_size
 from neurcodec.container import (
     BaseLayer,
     FrameType,
@@ -25,12 +26,15 @@ from neurcodec.entropy import latent_coder, temporal_units, texture
 from neurcodec.entropy.latent_coder import FrameLatents
 from neurcodec.entropy.model import EntropyModel
 from neurcodec.entropy.motion import MODES, MOTION_LIMIT
+from neurcodec.extensions.caption import stream as caption
 from neurcodec.extensions.detail import stream as detailed
 from neurcodec.extensions.filling import stream as filling
 from neurcodec.extensions.sketch import stream as sketch
-from tools.format import files
+from tools.format import av1_units, files
 
-CAPTION = bytes.fromhex("4b84842228038133850e30a51c5e014c22201200")  # "a bird on a roof, très près"
+CAPTION = "a bird on a roof, tr\u00e8s pr\u00e8s"
+PADDING = 0x7A
+"""Header byte of an OBU that decoders pass over."""
 CLASS_CHANNELS = (0, 2, 5)
 Source = Callable[[random.Random], int]
 
@@ -102,14 +106,15 @@ def gop(
     return signed(Gop(times, last_duration, quality, interval, streams, bytes(8)), size, latents)
 
 
-def units(count: int) -> bytes:
-    """A base of so many temporal units whose OBUs hold text."""
-    return temporal_units.encode([b"\x32\x1e" + b"%030d" % number for number in range(count)])
+def units(size: tuple[int, int], scale: int, count: int) -> list[bytes]:
+    """The temporal units of a base of so many frames, for pictures of this size."""
+    return av1_units.units(*base_size(*size, scale), count)
 
 
 def base(size: tuple[int, int], streams: dict[Substream, bytes] | None = None, start: int = 0) -> Gop:
-    """A chunk with a base layer (that is none) in place of latents, and other substreams."""
-    parts = dict(sorted({Substream.BASE: units(2), **(streams or {})}.items()))
+    """A chunk of two frames with a base layer in place of latents, and other substreams."""
+    own = {Substream.BASE: temporal_units.encode(units(size, 2, 2))}
+    parts = dict(sorted({**own, **(streams or {})}.items()))
     whole = Gop((start, start + 512), 512, 0, 1, parts, bytes(8), BaseLayer(2, 50))
     return signed(whole, size, [FrameLatents(kind) for kind in whole.frame_types])
 
@@ -123,7 +128,7 @@ def filled(
     detail: int,
     quality: int,
 ) -> Gop:
-    """A chunk whose base layer (that is none) has every `interval`-th frame; every `detail`-th of them has detail."""
+    """A chunk whose base layer has every `interval`-th frame; every `detail`-th of these has detail."""
     whole = chunk(chance, size, frames, interval)
     types = [frame.type for frame in whole]
     wanted = detailed.detailed(whole, detail) if detail else []
@@ -133,7 +138,8 @@ def filled(
         planes = (frame.classes, frame.y) if index in wanted else (None, None)
         latents.append(FrameLatents(frame.type, frame.motion if moves else None, *planes))
     grid = (-(-size[1] // 16), -(-size[0] // 16))
-    streams = {Substream.BASE: units(sum(kind is not FrameType.S for kind in types))}
+    count = sum(kind is not FrameType.S for kind in types)
+    streams = {Substream.BASE: temporal_units.encode(units(size, 1, count))}
     streams |= filling.encode(model, latents, grid, quality)
     streams |= detailed.encode(model, latents, grid, quality, detail)
     pts = tuple(512 * i for i in range(frames))
@@ -143,7 +149,8 @@ def filled(
 def told(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> Gop:
     """A native chunk with all conditioning that it may have."""
     edges = np.array([[chance.random() < 0.3 for _ in range(-(-size[0] // 8))] for _ in range(-(-size[1] // 8))])
-    streams = {Substream.CAPTION: CAPTION, Substream.SKETCH: sketch.encode_edges(edges), Substream.TEXTURE: b"\x2a",
+    streams = {Substream.CAPTION: caption.encode(CAPTION), Substream.SKETCH: sketch.encode_edges(edges),
+               Substream.TEXTURE: b"\x2a",
                Substream.TEXTURE_LEVELS: texture.encode(levels(chance, size))}  # fmt: skip
     latents = chunk(chance, size, 4, 2)
     whole = gop(model, size, latents, 2, 25)
@@ -151,19 +158,19 @@ def told(model: EntropyModel, chance: random.Random, size: tuple[int, int]) -> G
 
 
 def coded(chance: random.Random, size: tuple[int, int]) -> Gop:
-    """A chunk with a base layer of OBUs of random bytes, and a texture gap."""
-    rows = [b"".join(obu(chance) for _ in range(chance.choice([1, 1, 2, 3]))) for _ in range(6)]
+    """A chunk with a base layer of OBUs of which some are padding of random bytes, and a texture gap."""
+    rows = [unit + b"".join(padding(chance) for _ in range(chance.choice([0, 0, 1, 2]))) for unit in units(size, 2, 6)]
     streams = {Substream.BASE: temporal_units.encode(rows), Substream.TEXTURE: b"\x07",
                Substream.TEXTURE_LEVELS: texture.encode(levels(chance, size))}  # fmt: skip
     whole = Gop(tuple(range(6)), 512, 0, 1, streams, bytes(8), BaseLayer(2, 50))
     return signed(whole, size, [FrameLatents(kind) for kind in whole.frame_types])
 
 
-def obu(chance: random.Random) -> bytes:
-    """An OBU whose first bytes are often the same."""
+def padding(chance: random.Random) -> bytes:
+    """An OBU of padding whose first bytes are often the same."""
     size = chance.choice([0, 5, 19, 20, 150])
     payload = bytes(chance.choice([0, 16, 255, chance.randrange(256)]) for _ in range(size))
-    return bytes([chance.choice([0x0A, 0x32])]) + pack_uvar(len(payload)) + payload
+    return bytes([PADDING]) + pack_uvar(len(payload)) + payload
 
 
 def levels(chance: random.Random, size: tuple[int, int]) -> np.ndarray:

@@ -17,13 +17,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from neurcodec.container import (
-    BaseLayer,
-    Gop,
-    Reader,
-    Substream,
-)
-from neurcodec.entropy import latent_coder, texture
+from neurcodec.codec.symbols import grid
+from neurcodec.container import BaseLayer, Gop, Reader, Substream
+from neurcodec.entropy import latent_coder, temporal_units, texture
 from neurcodec.entropy import motion as motion_plane
 from neurcodec.entropy.model import PRIORS, EntropyModel
 from neurcodec.entropy.prior import PriorWeights
@@ -36,8 +32,9 @@ from neurcodec.entropy.tables import (
     laplace_cdf,
     normalise,
 )
+from neurcodec.extensions.detail import stream as detail_stream
 from reference_decoder import Model
-from tools.format import edge_latents
+from tools.format import edge_latents, scripted
 from tools.format.latent_chunks import (
     CLASS_CHANNELS,
     Source,
@@ -128,7 +125,7 @@ def good(model: EntropyModel) -> dict[str, bytes]:
         gop(model, size, chunk(chance, size, 6, 2), 2, 17, (2001, 2100, 2240, 2999, 3000, 9000), 0),
     ]
     files |= {"chunks": pack(model, size, gops, rate=0), "layered": pack(model, size, [base(size)])}
-    added = {"filled": (9, 3, 0), "detail": (5, 1, 2), "filled_detail": (8, 2, 3), "one_detail": (6, 4, 255)}
+    added = {"filled": (9, 3, 0), "detail": (5, 1, 2), "filled_detail": (8, 2, 3), "one_detail": (6, 4, 3)}
     wide, other = (333, 130), random.Random(14)
     files["told"] = pack(model, wide, [told(model, other, wide)])
     files["coded"] = pack(model, wide, [coded(other, wide)])
@@ -162,11 +159,12 @@ def beyond(model: EntropyModel, chance: random.Random, size: tuple[int, int]) ->
 
 def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
     """The files whose structure is right and whose latents must be refused, and how."""
-    chance = random.Random(8)
+    chance, spec = random.Random(8), Model(MODEL.read_bytes())
     size = (64, 48)
     whole = gop(model, size, chunk(chance, size, 5, 2), 2, 30)
     intra = gop(model, size, chunk(chance, size, 1, 1), 1, 30)
     wide, loud = beyond(model, chance, size)
+    still = gop(model, (16, 16), chunk(chance, (16, 16), 2, 1, zero), 1, 30)
     gap = filled(model, chance, size, 5, 2, 0, 30)
     detailed = filled(model, chance, size, 5, 2, 1, 30)
 
@@ -195,12 +193,14 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
         "quality": ("DamageError", pack(model, size, [replace(detailed, quality=0)])),
         "layered_latents": ("DamageError", pack(model, size, [extra(Substream.MOTION, motion)])),
         "layered_digest": ("DamageError", pack(model, size, [replace(base(size), digest=whole.digest)])),
-        "detail_interval": ("DamageError", pack(model, size, [extra(Substream.LATENTS_P, b"\1")])),
+        "detail_interval": ("DamageError", pack(model, size, [extra(Substream.LATENTS_P, b"\0\1")])),
         "layered_intra": ("DamageError", pack(model, size, [extra(Substream.LATENTS_I, latents)])),
         "filled_motion": ("DamageError", pack(model, size, [replace(
             gap, substreams={Substream.BASE: gap.substreams[Substream.BASE]})])),
-        "other_base": ("DamageError", pack(model, size, [extra(Substream.BASE, units(2)[:-3] + b"009")])),
-        "fewer_units": ("DamageError", pack(model, size, [extra(Substream.BASE, units(1))])),
+        "other_base": ("DamageError", pack(model, size, [extra(
+            Substream.BASE, temporal_units.encode([*units(size, 2, 1), *units((333, 130), 2, 2)[1:]]))])),
+        "fewer_units": ("DamageError", pack(model, size, [extra(
+            Substream.BASE, temporal_units.encode(units(size, 2, 1)))])),
         "other_quality": ("DamageError", pack(model, size, [replace(base(size), quality=1)])),
         "other_quantiser": ("DamageError", pack(model, size, [replace(base(size), base=BaseLayer(2, 51))])),
         "other_strength": ("DamageError", pack(model, size, [replace(
@@ -210,8 +210,25 @@ def bad(model: EntropyModel) -> dict[str, tuple[str, bytes]]:
             **base((1, 40)).substreams, Substream.TEXTURE_LEVELS: texture.encode(levels(chance, (1, 40)))})])),
         "strength": ("DamageError", pack(model, size, [extra(Substream.STRENGTH, b"\x10")])),
         "other_model": ("ModelError", pack(other, size, [whole])),
-        **edge_latents.bad(model, Model(MODEL.read_bytes())),
+        "motion_by_difference": ("DamageError", pack(model, (16, 16), [replace(still, substreams={
+            kind: data for kind, data in still.substreams.items() if kind is not Substream.MOTION})])),
+        **detail(model, spec), **edge_latents.bad(model, spec),
     }  # fmt: skip
+
+
+def detail(model: EntropyModel, spec: Model) -> dict[str, tuple[str, bytes]]:
+    """Detail latents of which each breaks one rule."""
+    size, chance = (64, 48), random.Random(21)
+    nothing = [replace(frame, motion=None) for frame in chunk(chance, size, 2, 1, zero)]
+    silent = detail_stream.encode(model, nothing, grid(*size), 0, 1)
+    plain = base(size)
+    with patch.object(detail_stream, "base_frames", lambda _: 3):
+        seldom = filled(model, chance, size, 2, 1, 3, 30)
+    with_nothing = replace(plain, substreams=dict(sorted({**plain.substreams, **silent}.items())))
+    return {
+        "detail_of_nothing": ("DamageError", scripted.unruly(model, spec, size, with_nothing)),
+        "detail_seldom": ("DamageError", pack(model, size, [seldom])),
+    }
 
 
 def load() -> EntropyModel:
@@ -239,8 +256,10 @@ def main() -> None:
         make_model().save(MODEL)
     entropy = load()
     files = good(entropy)
-    write(VECTORS / "latents", files, "digests.json", {name: digests(data) for name, data in files.items()})
     refused = bad(entropy)
+    for path in (*VECTORS.glob("latents/*.nvc"), *VECTORS.glob("bad_latents/*.nvc")):
+        path.unlink()
+    write(VECTORS / "latents", files, "digests.json", {name: digests(data) for name, data in files.items()})
     errors = {name: error for name, (error, _) in refused.items()}
     write(VECTORS / "bad_latents", {name: data for name, (_, data) in refused.items()}, "errors.json", errors)
 

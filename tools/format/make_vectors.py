@@ -85,7 +85,6 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "chunk_flags": ("FormatError", sealed([*parts[:5], flagged, *parts[6:]])),
         "critical": ("FormatError", sealed([*parts[:3], record(b"NEWC", b"?"), *parts[3:]])),
         "mixed_case": ("FormatError", sealed([*parts[:3], record(b"nEWC", b"?"), *parts[3:]])),
-        "timing": ("FormatError", changed(parts, 5, 5, b"\x03")),
         "crc": ("DamageError", whole.replace(b"motion", b"notion", 1)),
         "cut": ("DamageError", whole[:-30]),
         "no_end": ("DamageError", b"".join(parts[:-1])),
@@ -98,7 +97,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         "zero_time_base": ("DamageError", changed(parts, 1, 4, b"\0")),
         "quality": ("DamageError", changed(parts, 5, 2, b"\x40")),
         "interval": ("DamageError", changed(parts, 5, 3, b"\0")),
-        "substream_sizes": ("DamageError", changed(parts, 5, 19, b"\x05")),
+        "substream_sizes": ("DamageError", changed(parts, 5, 20, b"\x05")),
         "frame_number": ("DamageError", changed(parts, 7, 0, b"\x04")),
         "frames_exchanged": ("DamageError", sealed([*parts[:5], parts[7], parts[6], parts[5], *parts[8:]])),
         "late_stream": ("DamageError", sealed([*parts[:3], *parts[4:6], parts[3], *parts[6:]])),
@@ -112,6 +111,8 @@ def bad() -> dict[str, tuple[str, bytes]]:
 
 def main() -> None:
     """Write all vectors."""
+    for path in (*VECTORS.glob("good/*.nvc"), *VECTORS.glob("bad/*.nvc")):
+        path.unlink()
     for name, data in good().items():
         (VECTORS / "good" / f"{name}.nvc").write_bytes(data)
     refused = bad()

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DECODER = Path(__file__).parents[2] / "reference_decoder"
-MODULES = ("fields", "container", "ranges", "planes", "motion", "prior", "side", "temporal_units", "latent_decoder")
+MODULES = (
+    "fields",
+    "container",
+    "ranges",
+    "decisions",
+    "planes",
+    "motion",
+    "prior",
+    "side",
+    "temporal_units",
+    "latent_decoder",
+)
 """In an order in which they can be imported; `model` reads a file that is the reader's own, of which there is one."""
 KINDS = {"FormatError": "format", "DamageError": "damage", "LimitError": "limit", "ModelError": "model"}
 RANGED = {"u8": 0, "u32": 0, "uvar": 0, "blob": 0, "text": 0, "ratio": 0, "pairs": 0, "fixed": 1, "within": 1}

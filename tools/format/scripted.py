@@ -37,10 +37,21 @@ class Scripted(RangeDecoder):
             self.low, self.range, self.words = self.low << 32, self.range << 32, self.words + 1
         return s
 
-    def coded(self, above: int = 0) -> bytes:
-        """The whole words of a substream at whose end point - low is `above`."""
-        number = (self.low + above).to_bytes(4 * self.words, "big")
-        return b"".join(number[i : i + 4][::-1] for i in range(0, len(number), 4))
+    def ends(self) -> tuple[bytes, bytes]:
+        """The substream as an encoder ends it, and one with another end: of as many bytes, or of one more."""
+        step = 2**64
+        while (value := -(-self.low // step) * step) >= self.low + self.range:
+            step //= 256
+        other = value + step if value + step < self.low + self.range else value + step // 256
+        return self.written(value), self.written(other)
+
+    def coded(self) -> bytes:
+        """The substream as an encoder ends it."""
+        return self.ends()[0]
+
+    def written(self, value: int) -> bytes:
+        """A value as bytes, without zeros behind them."""
+        return value.to_bytes(4 * self.words, "big").rstrip(b"\0")
 
 
 @contextmanager
@@ -75,10 +86,10 @@ def base_layer(rows: Sequence[Sequence[bytes]], tails: bytes = b"", more: bytes 
         for number, head in enumerate(row):
             script += [byte >> shift & 1 for byte in head for shift in range(7, -1, -1)]
             script.append(int(number + 1 < len(row)))
-    coder, state = Scripted(script), temporal_units.dictionary().copy()
+    coder, state = Scripted(script), temporal_units.primed().copy()
     with lawless(), suppress(StopIteration):  # of a size that has no end
         temporal_units.heads(coder, state, len(rows))
-    heads = coder.coded().rstrip(b"\0") + more
+    heads = coder.coded() + more
     return pack_uvar(len(heads)) + heads + tails
 
 

@@ -1,20 +1,22 @@
-"""Write the tables, the head dictionary and the example of bitstream_spec.md: python -m tools.format.update_spec."""
+"""Write the tables and examples of bitstream_spec.md again: python -m tools.format.update_spec."""
 
 from __future__ import annotations
 
 import re
-import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from neurcodec.container import Limits, tables
+from neurcodec.container.features import FEATURES
 from neurcodec.container.framing import FRAME_BYTES, HEADER_BYTES, PREAMBLE_BYTES
 from neurcodec.container.schema import Cursor, Field, FieldPlace, decode
-from neurcodec.entropy.head_dictionary import CODED
+from tools.format import worked
+from tools.format.requirements import RULES
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "bitstream_spec.md"
 EXAMPLE = ROOT / "tests" / "vectors" / "good" / "example.nvc"
-_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|head dictionary) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (table: [^>]+|example|requirements|features|worked) -->\n).*?(<!-- end -->)", re.DOTALL)
 _ROW_BYTES = 16
 
 
@@ -77,17 +79,38 @@ def dump(data: bytes) -> str:
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
+def code(text: str) -> str:
+    """Text as code; nothing where there is none."""
+    return f"`{text}`" if text else ""
+
+
+def requirements() -> str:
+    """The rules with their vectors."""
+    head = "| Rule | Section | What must hold | Kind | Vectors |\n|---|---|---|---|---|\n"
+    return head + "".join(
+        f"| R{rule.number} | {rule.section} | {rule.text} | {rule.kind} | {code(rule.vectors)} |\n" for rule in RULES
+    )
+
+
+def added() -> str:
+    """What the minor versions have brought."""
+    return "| Version | What a chunk may have since |\n|---|---|\n" + "".join(
+        f"| {tables.MAJOR}.{feature.minor} | {feature.name} |\n" for feature in FEATURES
+    )
+
+
 def updated(text: str) -> str:
     """The specification with its generated blocks written anew."""
+    blocks: dict[str, Callable[[], str]] = {
+        "example": lambda: dump(EXAMPLE.read_bytes()),
+        "requirements": requirements,
+        "features": added,
+        "worked": lambda: f"```\n{worked.example()}\n```\n",
+    }
 
     def block(match: re.Match[str]) -> str:
         name = match[2]
-        if name == "example":
-            body = dump(EXAMPLE.read_bytes())
-        elif name == "head dictionary":
-            body = "```\n" + "\n".join(textwrap.wrap(CODED, 120)) + "\n```\n"
-        else:
-            body = table(name.removeprefix("table: "))
+        body = blocks[name]() if name in blocks else table(name.removeprefix("table: "))
         return match[1] + body + match[3]
 
     return _BLOCK.sub(block, text)

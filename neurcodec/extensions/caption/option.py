@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from neurcodec.errors import InputError
-from neurcodec.extensions.caption.stream import CAPTION_BYTES, encode
+from neurcodec.extensions.caption.text import CAPTION_BYTES, utf8
 
 
 class Caption(click.ParamType[str]):
@@ -29,7 +29,7 @@ class Caption(click.ParamType[str]):
                 self.fail(f"{value}: {error.strerror}", param, ctx)
         text = " ".join(text.split())
         try:
-            encode(text)
+            utf8(text)
         except InputError as error:
             self.fail(str(error), param, ctx)
         return text

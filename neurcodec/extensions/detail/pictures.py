@@ -41,12 +41,13 @@ def search(
     quality: int,
     wanted: int | None,
 ) -> list[FrameLatents]:
-    """The latents with those that bring every `wanted`-th base frame nearer to its source; None or 0: no frame.
+    """The latents with those that bring every `wanted`-th base frame nearer to its source.
 
+    None or 0 stands for no frame; where all latents would be 0 there are none either.
     sources: the chunk's frames, uint8 (T, H, W, 3). bases: of its decoded base frames.
     class_channels: as of `EntropyModel`.
     """
-    found = list(latents)
+    found, seen = list(latents), False
     if not wanted:
         return found
     places = detailed(latents, wanted)
@@ -58,7 +59,8 @@ def search(
             classes, rounded = quantise(y, latent_worth(codec.inter, at), class_channels)
             planes = classes[0].cpu().numpy().astype(np.uint8), rounded[0].cpu().numpy().astype(np.int16)
             found[index] = replace(latents[index], classes=planes[0], y=planes[1])
-    return found
+            seen |= bool(planes[1].any())
+    return found if seen else list(latents)
 
 
 def apply(

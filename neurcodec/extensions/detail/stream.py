@@ -23,6 +23,11 @@ def check(wanted: object) -> None:
         raise ArgumentError(f"detail {wanted!r} is no whole number in 0..255")
 
 
+def base_frames(latents: Sequence[FrameLatents]) -> int:
+    """Frames that are in the base layer."""
+    return sum(frame.type is not FrameType.S for frame in latents)
+
+
 def detailed(latents: Sequence[FrameLatents], interval: int) -> list[int]:
     """Display indexes of the frames with detail latents: every `interval`-th base frame from the first on."""
     return [index for index, frame in enumerate(latents) if frame.type is not FrameType.S][::interval]
@@ -54,12 +59,13 @@ def code(
 def encode(
     model: EntropyModel, latents: Sequence[FrameLatents], grid: tuple[int, int], quality: int, wanted: int | None
 ) -> dict[Substream, bytes]:
-    """The substream of every `wanted`-th base frame's latents at a quality 0..63; none where none is wanted."""
-    if not wanted:
+    """The substream of every `wanted`-th base frame's latents at a quality 0..63; none where no frame has latents."""
+    if not wanted or all(frame.y is None for frame in latents):
         return {}
     coder = Encoder()
-    coder.bits(wanted, INTERVAL_BITS)
-    code(model, coder, latents, grid, quality, wanted, given=True)
+    interval = min(wanted, base_frames(latents))
+    coder.bits(interval, INTERVAL_BITS)
+    code(model, coder, latents, grid, quality, interval, given=True)
     return {Substream.LATENTS_P: coder.finish()}
 
 
@@ -76,8 +82,10 @@ def decode(
         return list(latents)
     coder = Decoder(data)
     interval = coder.bits(INTERVAL_BITS)
-    if not interval:
-        raise DamageError("the interval of frames with detail is 0; the file is damaged")
+    if not 1 <= interval <= base_frames(latents):
+        raise DamageError("the interval of frames with detail is 0 or above their number; the file is damaged")
     found = code(model, coder, latents, grid, quality, interval, given=False)
     coder.finish()
+    if not any(frame.y is not None and frame.y.any() for frame in found):
+        raise DamageError("detail latents that are all 0; the file is damaged")
     return found
