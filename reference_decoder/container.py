@@ -37,7 +37,11 @@ def records(data: bytes) -> list[tuple[str, int, bytes, bytes]]:
         length = int.from_bytes(data[at + 5 : at + 9], "little")
         need(at + 13 + length <= len(data), "the file ends in a record")
         need(length <= LIMITS["record_bytes"], f"the record at byte {at} is above the limit of its size", "limit")
-        need(data[at : at + 4] != b"meta" or length <= LIMITS["metadata_bytes"], "metadata above the limit", "limit")
+        need(
+            data[at : at + 4] not in (b"meta", b"vide") or length <= LIMITS["metadata_bytes"],
+            "metadata above the limit",
+            "limit",
+        )
         crc = data[at + 9 + length : at + 13 + length]
         need(
             int.from_bytes(crc, "little") == zlib.crc32(data[at : at + 9 + length], file_id),
@@ -141,8 +145,19 @@ def timing(b: Bytes, frames: int) -> tuple[list[int], int]:
     return [first + sum(durations[:i]) for i in range(frames)], durations[-1]
 
 
-def stream(payload: bytes) -> dict[str, Any]:
+def track(payload: bytes) -> dict[str, Any]:
     """Section 4.5."""
+    b = Bytes(payload)
+    out: dict[str, Any] = {"disposition": b.u32(), "field_order": b.u8(0, 5)}
+    out["mastering_display"] = [b.u32() for _ in range(10)] if b.u8(0, 1) else None
+    out["light_level"] = (b.uvar(0, U32_MAX), b.uvar(0, U32_MAX)) if b.u8(0, 1) else None
+    out["metadata"] = b.pairs(0)
+    b.end()
+    return out
+
+
+def stream(payload: bytes) -> dict[str, Any]:
+    """Section 4.6."""
     b = Bytes(payload)
     out: dict[str, Any] = {"stream": b.uvar(0, 63), "kind": b.u8(0, 3, "format"), "codec": b.text(1, 64)}
     out |= {"time_base": b.ratio(1), "codec_tag": b.u32(), "bit_rate": b.uvar(0, TIME_MAX)}
@@ -154,7 +169,7 @@ def stream(payload: bytes) -> dict[str, Any]:
 
 
 def packets(payload: bytes, known: int) -> list[dict[str, Any]]:
-    """Section 4.6."""
+    """Section 4.7."""
     b = Bytes(payload)
     number, count = b.uvar(0, 63), b.uvar(1, 65536)
     expected = duration = 0
@@ -180,7 +195,7 @@ def packets(payload: bytes, known: int) -> list[dict[str, Any]]:
 
 
 def index(payload: bytes) -> list[tuple[int, int, int]]:
-    """Section 4.7: (offset, frames, first pts) of every GOPC."""
+    """Section 4.8: (offset, frames, first pts) of every GOPC."""
     b = Bytes(payload)
     count = b.uvar(1, U32_MAX)
     need(count <= LIMITS["index_entries"], "more records than the limit", "limit")
@@ -201,7 +216,7 @@ def read(data: bytes) -> dict[str, Any]:
     parts = records(data)
     need(len(parts) >= 2 and parts[0][0] == "HEAD" and parts[1][0] == "MODL", "HEAD and MODL must come first")
     head = header(parts[0][2])
-    out: dict[str, Any] = {"header": head, "model": model(parts[1][2]), "metadata": {}}
+    out: dict[str, Any] = {"header": head, "model": model(parts[1][2]), "metadata": {}, "track": None}
     state = _Body(head, {"head": parts[0][2], "modl": parts[1][2]}, out, data[10])
     for name, at, payload, _ in parts[2:]:
         state.record(name, at, payload)
@@ -225,7 +240,7 @@ class _Body:
         self.metadata_bytes = self.stream_bytes = 0
 
     def record(self, name: str, at: int, payload: bytes) -> None:
-        known = ("HEAD", "MODL", "GOPC", "meta", "strm", "pckt", "indx", "head", "modl", "side")
+        known = ("HEAD", "MODL", "GOPC", "meta", "vide", "strm", "pckt", "indx", "head", "modl")
         need(self.index_at is None or name not in known, "a record behind the index")
         need(name not in ("HEAD", "MODL"), "second HEAD or MODL")
         if name in self.copies:
@@ -236,6 +251,9 @@ class _Body:
         elif name == "pckt":
             self.begun = True
             self.packets += packets(payload, len(self.streams))
+        elif name == "vide":
+            need(not self.begun and self.out["track"] is None, "vide out of order")
+            self.out["track"] = track(payload)
         elif name == "strm":
             self.stream_bytes += len(payload)
             need(self.stream_bytes <= LIMITS["stream_bytes"], "descriptions of streams above the limit", "limit")
@@ -272,7 +290,7 @@ class _Body:
         self.where.append((at, entry["frames"], entry["pts"][0]))
 
     def end(self, last: tuple[str, int, bytes, bytes], crcs: list[bytes], start: bytes) -> None:
-        """Section 4.8."""
+        """Section 4.9."""
         b = Bytes(last[2])
         frames, count, distance, chain = b.u32(1), b.u32(1), b.u32(), b.u32()
         b.end()

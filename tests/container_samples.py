@@ -18,6 +18,7 @@ from neurcodec.container import (
     StreamInfo,
     StreamKind,
     Substream,
+    VideoTrack,
 )
 from neurcodec.container.framing import pack_preamble, pack_record
 from neurcodec.container.payloads import pack_end
@@ -97,6 +98,14 @@ models = st.builds(
     _text.filter(lambda name: 1 <= len(name.encode()) <= 64),
     st.binary(min_size=16, max_size=16),
     st.binary(min_size=16, max_size=16),
+)
+tracks = st.builds(
+    VideoTrack,
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 5),
+    st.none() | st.tuples(*[st.integers(0, 2**32 - 1)] * 10),
+    st.none() | st.tuples(*[st.integers(0, 2**32 - 1)] * 2),
+    _pairs,
 )
 streams = st.builds(
     StreamInfo,

@@ -17,6 +17,7 @@ from pathlib import Path
 import container_samples as samples
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from neurcodec.container import (
     BaseLayer,
@@ -29,6 +30,7 @@ from neurcodec.container import (
     Reader,
     StreamInfo,
     Substream,
+    VideoTrack,
     Writer,
     check,
     frame_types,
@@ -49,13 +51,17 @@ def flat(items: list[samples.Content]) -> list[Gop | Packet]:
     ]
 
 
-@given(samples.contents())
+@given(samples.contents(), st.none() | samples.tracks)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[samples.Content]]) -> None:
+def test_round_trip(
+    contents: tuple[Header, ModelInfo, list[StreamInfo], list[samples.Content]], track: VideoTrack | None
+) -> None:
     header, model, streams, items = contents
     # 12 hours is a default limit that arbitrary time bases break; here only the bytes count.
     file = io.BytesIO()
     writer = Writer(file, header, model, Limits.none())
+    if track is not None:
+        writer.write_track(track)
     for stream in streams:
         writer.write_stream(stream)
     for item in items:
@@ -64,7 +70,7 @@ def test_round_trip(contents: tuple[Header, ModelInfo, list[StreamInfo], list[sa
     assert writer.bytes_written == len(file.getvalue())
     reader = Reader(file, Limits.none())
     assert (reader.header, reader.model, reader.version) == (header, model, (2, 1))
-    assert list(reader.streams.values()) == streams
+    assert list(reader.streams.values()) == streams and reader.track == track
     assert list(reader) == flat(items)
     expected: dict[str, str] = {}
     for item in items:

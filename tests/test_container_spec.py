@@ -117,13 +117,15 @@ def plain(data: bytes, *, limits: Limits | None = None) -> dict[str, Any]:
     """What the package reads from a file, in the words of the reference decoder."""
     reader = Reader(io.BytesIO(data), limits)
     items = list(reader)
-    head, streams = reader.header, reader.streams
+    head, streams, track = reader.header, reader.streams, reader.track
     return {
         "size": (head.width, head.height, head.profile),
         "colour": (head.color_primaries, head.color_transfer, head.color_matrix, head.color_range),
         "rest": (head.chroma_location, head.bit_depth, list(head.display_matrix) if head.display_matrix else None),
         "model": (reader.model.name, reader.model.weights_hash, reader.model.entropy_hash),
         "metadata": reader.metadata,
+        "track": track and (
+            track.disposition, track.field_order, track.mastering_display, track.light_level, track.metadata),
         "streams": [
             (s.kind, s.codec, s.codec_tag, s.bit_rate, s.sample_rate, s.channel_layout, s.sample_format, s.frame_size,
              s.disposition, s.extradata, s.metadata) for s in streams.values()
@@ -149,6 +151,8 @@ def plain_by_spec(data: bytes) -> dict[str, Any]:
         "rest": (head["location"], head["bit_depth"], head["display_matrix"]),
         "model": tuple(content["model"].values()),
         "metadata": content["metadata"],
+        "track": content["track"] and tuple(
+            tuple(value) if isinstance(value, list) else value for value in content["track"].values()),
         "streams": [
             tuple(value for key, value in s.items() if key not in ("stream", "time_base")) for s in content["streams"]
         ],

@@ -18,6 +18,7 @@ from neurcodec.container.values import (
     StreamInfo,
     StreamKind,
     Substream,
+    VideoTrack,
     frame_types,
 )
 from neurcodec.container.writer import Writer
@@ -39,6 +40,7 @@ __all__ = [
     "StreamInfo",
     "StreamKind",
     "Substream",
+    "VideoTrack",
     "Writer",
     "check",
     "frame_types",

@@ -137,7 +137,7 @@ def read_record(source: Source, limits: Limits, check_crc: bool = True) -> Recor
     if len(head) < HEADER_BYTES or (source.size is not None and start + FRAME_BYTES + length > source.size):
         raise DamageError(f"at byte {start}: the file ends within a record (cut off, or its length is damaged)")
     name = _readable(kind)
-    cap = limits.metadata_bytes if kind == tables.META else limits.record_bytes
+    cap = limits.metadata_bytes if kind in (tables.META, tables.VIDE) else limits.record_bytes
     if length > cap:
         raise LimitError(f"at byte {start}: record {name} of {length} bytes is above the limit of {cap}")
     payload, crc = [], crc32(head, source.file_id)

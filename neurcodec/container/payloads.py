@@ -20,6 +20,7 @@ from neurcodec.container.values import (
     StreamInfo,
     StreamKind,
     Substream,
+    VideoTrack,
 )
 from neurcodec.errors import FormatError, LimitError
 
@@ -156,6 +157,32 @@ def unpack_metadata(cursor: Cursor) -> dict[str, str]:
     values = decode(tables.META_TABLE, cursor)
     cursor.finish()
     return _mapping(values, cursor)
+
+
+def pack_track(track: VideoTrack) -> bytes:
+    """Payload of vide."""
+    display, light = track.mastering_display, track.light_level
+    if display is not None and len(display) != 10:
+        raise LimitError(f"cannot write vide: mastering_display has {len(display)} numbers, not 10")
+    values = {"disposition": track.disposition, "field_order": track.field_order, **_pairs(track.metadata)}
+    values |= {"has_mastering_display": int(display is not None), "mastering_display": display}
+    values |= {"has_light_level": int(light is not None)}
+    values |= dict(zip(("max_cll", "max_fall"), light or (), strict=False))
+    return encode(tables.VIDE_TABLE, values, "vide")
+
+
+def unpack_track(cursor: Cursor) -> VideoTrack:
+    """The record of a vide payload."""
+    values = decode(tables.VIDE_TABLE, cursor)
+    cursor.finish()
+    display = values.get("mastering_display")
+    return VideoTrack(
+        values["disposition"],
+        values["field_order"],
+        None if display is None else tuple(display),
+        (values["max_cll"], values["max_fall"]) if values["has_light_level"] else None,
+        _mapping(values, cursor),
+    )
 
 
 def pack_stream(number: int, stream: StreamInfo) -> bytes:

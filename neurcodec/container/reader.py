@@ -12,7 +12,7 @@ from typing import BinaryIO
 from neurcodec.container import bounds, features, index, payloads, tables
 from neurcodec.container.framing import Record, Source
 from neurcodec.container.schema import Cursor
-from neurcodec.container.values import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo
+from neurcodec.container.values import Gap, Gop, IndexEntry, Limits, Packet, StreamInfo, VideoTrack
 from neurcodec.container.walk import ERRORS, Walk
 from neurcodec.errors import DamageError, InputError, LimitError
 
@@ -51,6 +51,7 @@ class Reader:
         self._pts: int | None = None
         self._first_pts: int | None = None
         self._held_bytes = {tables.META: 0, tables.STRM: 0}
+        self.track: VideoTrack | None = None
         self._begun = self._done = self._sought = False
         self._indx_offset: int | None = None
         self._index: tuple[IndexEntry, ...] | None = None
@@ -179,6 +180,11 @@ class Reader:
         elif kind == tables.META:
             self._hold(record, self.limits.metadata_bytes, cursor)
             self.metadata |= payloads.unpack_metadata(cursor)
+            self.bytes_by_kind["metadata"] += record.end - record.offset
+        elif kind == tables.VIDE:
+            if self._begun or self.track is not None:
+                raise cursor.damage("a second description of the video, or one after the first chunk or packets")
+            self.track = payloads.unpack_track(cursor)
             self.bytes_by_kind["metadata"] += record.end - record.offset
         elif kind == tables.STRM:
             self._take_stream(record, cursor)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurcodec.container.reader import Reader
-from neurcodec.container.values import FrameType, Gop, Header, Limits, Profile
+from neurcodec.container.values import FrameType, Gop, Header, Limits, Profile, VideoTrack
 from neurcodec.errors import InputError
 
 _KINDS = {"latents_i": "latents_I", "latents_p": "latents_P"}
@@ -90,6 +90,7 @@ def _describe(reader: Reader, size: int, each: Callable[[Gop], None]) -> dict[st
         "bytes_by_kind": _bytes_by_kind(reader, size),
         "streams": [_stream(reader, number) for number in sorted(reader.streams)],
         "metadata": reader.metadata,
+        "track": None if reader.track is None else _track(reader.track),
         "complete": not (reader.losses or reader.gaps),
         "losses": [{"start": loss.start, "end": loss.end, "reason": loss.reason} for loss in reader.losses],
         "gaps": [{"first_frame": gap.first_frame, "frames": gap.frames} for gap in reader.gaps],
@@ -111,6 +112,17 @@ def _picture(header: Header) -> dict[str, Any]:
             "chroma_location": header.chroma_location,
         },
         "bit_depth": header.bit_depth,
+    }
+
+
+def _track(track: VideoTrack) -> dict[str, Any]:
+    """What the source's video stream said."""
+    return {
+        "disposition": track.disposition,
+        "field_order": track.field_order,
+        "mastering_display": track.mastering_display,
+        "light_level": track.light_level,
+        "metadata": dict(track.metadata),
     }
 
 

@@ -14,7 +14,7 @@ MAJOR = 2
 MINOR = 1
 
 HEAD, MODL, GOPC, FEND = b"HEAD", b"MODL", b"GOPC", b"FEND"
-META, STRM, PCKT, INDX, SIDE = b"meta", b"strm", b"pckt", b"indx", b"side"
+META, VIDE, STRM, PCKT, INDX = b"meta", b"vide", b"strm", b"pckt", b"indx"
 HEAD_COPY, MODL_COPY = b"head", b"modl"
 
 PAIRS = 1024
@@ -100,6 +100,21 @@ META_TABLE = (
     Field("pairs", "rows", rows=_PAIRS, count="pair_count", meaning="a later pair replaces an earlier one of its key"),
 )
 
+VIDE_TABLE = (
+    Field("disposition", "u32", 0, _U32, "FFmpeg's disposition bits of the source's video stream"),
+    Field("field_order", "u8", 0, 5, "of the source: 0 unknown, 1 progressive, 2 top field first, 3 bottom field "
+          "first, 4 top coded first but bottom shown first, 5 the reverse"),
+    Field("has_mastering_display", "u8", 0, 1, "1: the next field is there"),
+    Field("mastering_display", "u32", 0, _U32, "x and y of red, green, blue and white in 1/50000, greatest and least "
+          "luminance in 1/10000 cd/m2", when=("has_mastering_display", "=", 1), count="10"),
+    Field("has_light_level", "u8", 0, 1, "1: the next two fields are there"),
+    Field("max_cll", "uvar", 0, _U32, "greatest light level of a sample, cd/m2", when=("has_light_level", "=", 1)),
+    Field("max_fall", "uvar", 0, _U32, "greatest mean light level of a frame, cd/m2",
+          when=("has_light_level", "=", 1)),
+    Field("pair_count", "uvar", 0, PAIRS, "number of pairs"),
+    Field("pairs", "rows", rows=_PAIRS, count="pair_count", meaning="the video stream's metadata"),
+)
+
 STRM_TABLE = (
     Field("stream", "uvar", 0, 63, "number of the stream: 0, 1, 2 ... in file order"),
     Field("kind", "u8", 0, 3, "0 audio, 1 subtitle, 2 attachment, 3 data", new=True),
@@ -154,10 +169,10 @@ FEND_TABLE = (
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "preamble": PREAMBLE_TABLE, "HEAD": HEAD_TABLE, "MODL": MODL_TABLE, "GOPC": GOPC_TABLE, "FEND": FEND_TABLE,
-    "meta": META_TABLE, "strm": STRM_TABLE, "pckt": PCKT_TABLE, "indx": INDX_TABLE, "substream": SUBSTREAM_TABLE,
-    "pair": _PAIRS, "packet": PACKET_TABLE, "index entry": INDEX_TABLE,
+    "meta": META_TABLE, "vide": VIDE_TABLE, "strm": STRM_TABLE, "pckt": PCKT_TABLE, "indx": INDX_TABLE,
+    "substream": SUBSTREAM_TABLE, "pair": _PAIRS, "packet": PACKET_TABLE, "index entry": INDEX_TABLE,
 }
 """All tables by the name that they have in bitstream_spec.md."""
 
-KNOWN_TYPES = frozenset({HEAD, MODL, GOPC, FEND, META, STRM, PCKT, INDX, HEAD_COPY, MODL_COPY, SIDE})
-"""Record types of this version; `side` is reserved for side data and skipped."""
+KNOWN_TYPES = frozenset({HEAD, MODL, GOPC, FEND, META, VIDE, STRM, PCKT, INDX, HEAD_COPY, MODL_COPY})
+"""Record types of this version."""

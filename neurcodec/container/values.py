@@ -95,6 +95,22 @@ class Header(VideoFormat):
 
 
 @dataclass(frozen=True, slots=True)
+class VideoTrack:
+    """What the source's video stream says beside its format (record vide); decoding does not need it.
+
+    disposition: FFmpeg's bits. field_order: FFmpeg's number, 0 = unknown, 1 = progressive. mastering_display: x and y
+    of red, green, blue and white in 1/50000, greatest and least luminance in 1/10000 cd/m2. light_level: the greatest
+    of a sample, and the greatest mean of a frame, cd/m2. metadata: of the stream: language, title, timecode.
+    """
+
+    disposition: int = 0
+    field_order: int = 0
+    mastering_display: tuple[int, ...] | None = None
+    light_level: tuple[int, int] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """The model that made the file (record MODL). Each hash is the first 16 bytes of a SHA-256."""
 

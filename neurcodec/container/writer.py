@@ -9,7 +9,7 @@ from zlib import crc32
 
 from neurcodec.container import bounds, features, payloads, tables
 from neurcodec.container.framing import pack_preamble, pack_record
-from neurcodec.container.values import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo
+from neurcodec.container.values import Gop, Header, IndexEntry, Limits, ModelInfo, Packet, StreamInfo, VideoTrack
 from neurcodec.errors import InputError, LimitError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Writer:
         self._metadata_bytes = 0
         self._first_pts: int | None = None
         self._end_pts: int | None = None
-        self._packets_written = False
+        self._packets_written = self._track_written = False
         self._header = header
         bounds.check_picture(header, self._limits, "cannot write HEAD")
         self._opening = ((tables.HEAD, payloads.pack_header(header)), (tables.MODL, payloads.pack_model(model)))
@@ -84,6 +84,16 @@ class Writer:
         self._put(tables.STRM, payload)
         self._streams += 1
         return self._streams - 1
+
+    def write_track(self, track: VideoTrack) -> None:
+        """Say what the source's video stream says; once, only before the first chunk of frames or packets."""
+        if self._frames or self._packets_written or self._track_written:
+            raise InputError("the video is described once, before the first chunk of frames or packets")
+        payload = payloads.pack_track(track)
+        if len(payload) > self._limits.metadata_bytes:
+            raise LimitError(f"the video's metadata has more than {self._limits.metadata_bytes} bytes (metadata_bytes)")
+        self._track_written = True
+        self._put(tables.VIDE, payload)
 
     def write_metadata(self, pairs: Mapping[str, str]) -> None:
         """Add metadata; a later pair replaces an earlier one of the same key. Nothing is written for no pairs."""

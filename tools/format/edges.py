@@ -5,18 +5,17 @@ They have no index (unless that is what they are about), so that no offset in it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 from neurcodec.container import BaseLayer, Limits, Substream, tables
-from neurcodec.container.schema import SVAR_MAX, UVAR_MAX, Cursor, decode
+from neurcodec.container.schema import SVAR_MAX, Cursor, decode
+from tools.format import edge_times, edge_tracks
+from tools.format.edge_fields import INT_MAX, U32_MAX, Vector, outside, packet, packets, pairs
 from tools.format.files import (
     HEADER,
     LAYERED,
-    TABLES,
-    Values,
     bare,
     edited,
     even,
@@ -31,47 +30,6 @@ from tools.format.files import (
     split,
     versioned,
 )
-
-Vector = tuple[str, bytes]
-INT_MAX, U32_MAX = 2**31 - 1, 2**32 - 1
-STORED = {"u8": (0, 255), "uvar": (0, UVAR_MAX), "svar": (-SVAR_MAX - 1, SVAR_MAX), "str": (0, 300)}
-"""What can be written as a field of a type, here: not the longest texts."""
-
-
-def pairs(count: int) -> Values:
-    """So many pairs of metadata."""
-    return {"pair_count": count, "pairs": [{"key": f"{number}", "value": ""} for number in range(count)]}
-
-
-def packet(**values: Any) -> Values:
-    """A packet with these fields, and the flags that say which of the times are there."""
-    given = {"pts_delta": 8, "dts_delta": 32, "duration": 128}
-    flags = sum(flag for name, flag in given.items() if name in values)
-    return {"flags": flags, "data": b"packet", **values}
-
-
-def packets(*rows: Values) -> Values:
-    """The fields of a pckt record."""
-    return {"packet_count": len(rows), "packets": rows}
-
-
-def outside(parts: Sequence[bytes], kind: str, names: Iterable[str]) -> Iterator[tuple[str, Vector]]:
-    """For each of these fields the file with a value just below its range and just above, if they can be written."""
-    place = next(part for part in parts if part[:4] == kind.encode())
-    old = decode(TABLES[kind.encode()], Cursor(place[9:-4], kind, 0, Limits()))
-    rows = {row.name: (row, "") for row in TABLES[kind.encode()]}
-    for group in TABLES[kind.encode()]:
-        rows |= {row.name: (row, group.name) for row in group.rows}
-    for name in names:
-        row, within = rows[name]
-        least, most = STORED[row.kind]
-        for side, value in (("low", row.low - 1), ("high", row.high + 1)):
-            if least <= value <= most:
-                new: Values = {name: "k" * value if row.kind == "str" else value}
-                if within:
-                    new = {within: [{**old[within][0], **new}, *old[within][1:]]}
-                error = "FormatError" if row.new and side == "high" else "DamageError"
-                yield f"{kind.lower()}_{name}_{side}", (error, edited(parts, **{kind: new}))
 
 
 def ranges() -> dict[str, Vector]:
@@ -151,43 +109,6 @@ def limits() -> dict[str, Vector]:
         "streams": ("DamageError", many_streams(65)),
         "end_of_time": ("DamageError", edited(late, GOPC={"first_pts": SVAR_MAX - 511})),
     }  # fmt: skip
-
-
-def timing() -> dict[str, Vector]:
-    """Rules of sections 4.6 and 5 on times."""
-    chunks, whole = bare(pack([even(0, 2), even(2, 2, 1)])), bare(example())
-    again = edited([*chunks[:3], chunks[4], chunks[5]], GOPC={"first_pts": 512})
-    one, two, three = single([0], 9), single([0, 9], 9), single([0, 9, 20], 9)
-    least = packet(pts_delta=-SVAR_MAX)
-    times = {
-        "both_pts": packets(packet(flags=8 + 16, pts_delta=1)),
-        "no_pts_delta": packets(packet(pts_delta=0)),
-        "no_dts_delta": packets(packet(dts_delta=0)),
-        "no_duration": packets(packet(duration=0)),
-        "same_duration": packets(packet(duration=9), packet(duration=9)),
-        "both_dts": packets(packet(flags=32 + 64, dts_delta=1)),
-        "far_pts": packets(least, packet(pts_delta=-1, dts_delta=5, duration=1)),
-        "far_dts": packets(packet(pts_delta=-1, dts_delta=-SVAR_MAX)),
-        "far_end": packets(packet(pts_delta=1, duration=SVAR_MAX)),
-    }
-    return {
-        **{name: ("DamageError", edited(whole, pckt=values)) for name, values in times.items()},
-        "packet_flags": ("FormatError", edited(whole, pckt=packets(packet(flags=4)))),
-        "no_such_stream": ("DamageError", edited(whole, pckt={"stream": 1})),
-        "pts_again": ("DamageError", sealed([*chunks[:4], split(again)[3], chunks[5]])),
-        "small_step": ("DamageError", edited(one, GOPC={"step_num": 2, "step_den": 3, "phase": 2})),
-        "phase": ("DamageError", edited(one, GOPC={"step_num": 4, "step_den": 3, "phase": 3})),
-        "not_lowest": ("DamageError", edited(one, GOPC={"step_num": 6, "step_den": 4, "phase": 0})),
-        "one_changed": ("DamageError", edited(one, GOPC={"last_change": 1})),
-        "below_zero": ("DamageError", edited(two, GOPC={"last_change": -10})),
-        "zero_duration": ("DamageError", edited(three, GOPC={"durations": [9, 0, 9]})),
-        "even_list": ("DamageError", edited(three, GOPC={"durations": [9, 9, 5]})),
-        "even_list_of_one": ("DamageError", edited(one, GOPC={"step_num": 0, "durations": [9]})),
-        "longest_even_list": (
-            "DamageError",
-            edited(two, GOPC={"step_num": 0, "durations": [U32_MAX, 9]}, HEAD={"time_base_den": 2**30}),
-        ),
-    }
 
 
 def order() -> dict[str, Vector]:
@@ -275,7 +196,7 @@ def index() -> dict[str, Vector]:
     damaged = {
         "index_place": listed("distance"), "index_frames": listed("frames"), "index_pts": listed("pts_step"),
         "index_count": edited(short, FEND={"index_distance": len(short[8])}),
-        "index_early": behind([packed(parts, b"side", b"")]), "second_index": behind([parts[8]]),
+        "index_early": behind([packed(parts, b"meta", b"\1\1a\0")]), "second_index": behind([parts[8]]),
         "indx_trailing": behind([], b"\0"),
         "index_distance": edited(parts, FEND={"index_distance": len(parts[8]) - 1}),
         "no_index_distance": edited(bare(example()), FEND={"index_distance": 1}),
@@ -285,7 +206,7 @@ def index() -> dict[str, Vector]:
 
 def bad() -> dict[str, Vector]:
     """The files that must be refused, and how."""
-    return {**ranges(), **limits(), **timing(), **order(), **fields(), **index()}
+    return {**ranges(), **limits(), **order(), **fields(), **index(), **edge_times.bad(), **edge_tracks.bad()}
 
 
 def good() -> dict[str, bytes]:
@@ -333,5 +254,7 @@ def good() -> dict[str, bytes]:
             Substream.BASE: b"base layer"})], LAYERED), 0, 0),
         "next_tick": pack([gop([0], 1), gop([1], 1, 1)], replace(HEADER, frame_rate=Fraction(0))),
         "streams_64": many_streams(64),
+        "least_track": sealed(edge_tracks.tracked(disposition=0, field_order=0)),
+        "most_of_a_track": sealed(edge_tracks.tracked(**edge_tracks.MOST)),
         "letters": sealed([*whole[:3], packed(whole, b"azaz", b"?"), *whole[3:]]),
     }  # fmt: skip

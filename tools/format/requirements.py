@@ -54,13 +54,16 @@ RULES = (
          "bad/no_end bad/other_end bad/behind_end bad/trailing"),
     Rule(15, "3.2", "strm records come before the first GOPC and pckt", "Damage",
          "bad/late_stream bad/stream_after_packets"),
+    Rule(64, "3.2", "there is at most one vide, before the first GOPC and pckt", "Damage",
+         "bad/second_track bad/late_track bad/track_after_packets"),
     Rule(16, "3.2", "there is at most one indx, and no known record between it and FEND", "Damage",
          "bad/second_index bad/index_early"),
     Rule(17, "4", "a field is in its range; a value above it is of kind Format for profile, stream kind, substream id "
          "and substream_count", "Damage",
          "bad/head_*_low bad/head_*_high bad/modl_*_low bad/modl_*_high bad/gopc_* bad/meta_*_low bad/meta_*_high "
-         "bad/strm_*_low bad/strm_*_high bad/pckt_*_low bad/pckt_*_high bad/zero_* bad/interval bad/quality "
-         "good/least good/most good/most_of_a_stream"),
+         "bad/strm_*_low bad/strm_*_high bad/pckt_*_low bad/pckt_*_high bad/vide_*_high bad/vide_*_low "
+         "bad/zero_* bad/interval bad/quality "
+         "good/least good/most good/most_of_a_stream good/least_track good/most_of_a_track"),
     Rule(18, "2.1", "a uvar is in its shortest form, and of at most 9 bytes", "Damage",
          "bad/long_integer bad/long_width"),
     Rule(19, "2.1", "text is UTF-8", "Damage", "bad/text"),
@@ -74,19 +77,19 @@ RULES = (
          "bad/native_base bad/native_scale bad/no_base bad/no_base_stream"),
     Rule(26, "13", "a chunk uses nothing that is newer than `min_reader_minor` says", "Damage",
          "bad/claims_no_* good/core good/core_layered"),
-    Rule(27, "4.4", "a key is once in its list", "Damage", "bad/one_key bad/one_key_of_stream"),
-    Rule(28, "4.5", "`stream` is the number of strm records before", "Damage", "bad/stream_number"),
-    Rule(29, "4.6", "packets are of a stream that is described", "Damage", "bad/no_stream bad/no_such_stream"),
-    Rule(30, "4.6", "a packet's reserved flag is 0", "Format", "bad/packet_flags"),
-    Rule(31, "4.6", "a packet's time is not both given and absent", "Damage", "bad/both_*"),
-    Rule(32, "4.6", "a packet's field does not say what holds without it", "Damage",
+    Rule(27, "4.4", "a key is once in its list", "Damage", "bad/one_key bad/one_key_of_stream bad/one_key_of_track"),
+    Rule(28, "4.6", "`stream` is the number of strm records before", "Damage", "bad/stream_number"),
+    Rule(29, "4.7", "packets are of a stream that is described", "Damage", "bad/no_stream bad/no_such_stream"),
+    Rule(30, "4.7", "a packet's reserved flag is 0", "Format", "bad/packet_flags"),
+    Rule(31, "4.7", "a packet's time is not both given and absent", "Damage", "bad/both_*"),
+    Rule(32, "4.7", "a packet's field does not say what holds without it", "Damage",
          "bad/no_pts_delta bad/no_dts_delta bad/no_duration bad/same_duration"),
-    Rule(33, "4.6", "packet times are in -(2^62 - 1) .. 2^62 - 1", "Damage", "bad/far_pts bad/far_dts bad/far_end"),
-    Rule(34, "4.7", "the index has the places, frames and pts of the GOPC records", "Damage",
+    Rule(33, "4.7", "packet times are in -(2^62 - 1) .. 2^62 - 1", "Damage", "bad/far_pts bad/far_dts bad/far_end"),
+    Rule(34, "4.8", "the index has the places, frames and pts of the GOPC records", "Damage",
          "bad/index_place bad/index_frames bad/index_pts bad/index_count"),
-    Rule(35, "4.8", "FEND's totals and the place of the index are right", "Damage",
+    Rule(35, "4.9", "FEND's totals and the place of the index are right", "Damage",
          "bad/frame_count bad/chunk_count bad/index_distance bad/no_index_distance"),
-    Rule(36, "4.8", "FEND's chain is right", "Damage", "bad/chain"),
+    Rule(36, "4.9", "FEND's chain is right", "Damage", "bad/chain"),
     Rule(37, "5", "pts rise from chunk to chunk", "Damage", "bad/pts_again good/next_tick"),
     Rule(38, "5", "a step is at least 1, in lowest terms, and the phase below its denominator", "Damage",
          "bad/small_step bad/phase bad/not_lowest good/even good/halves"),
@@ -101,7 +104,7 @@ RULES = (
          "bad/too_wide bad/side bad/widest bad/height bad/chunk_pixels bad/pixels_per_byte bad/native_pixels_per_byte "
          "bad/native_picture_per_byte bad/no_bytes bad/seconds bad/long_spacing bad/long_last_duration "
          "bad/long_duration bad/index_entries good/few_bytes good/few_bytes_of_a_picture good/limit_of_seconds"),
-    Rule(44, "4.5", "there are at most 64 streams", "Damage", "bad/streams good/streams_64"),
+    Rule(44, "4.6", "there are at most 64 streams", "Damage", "bad/streams good/streams_64"),
     Rule(45, "4.2", "latents are decoded with the model that the file names", "Model", "bad_latents/other_model"),
     Rule(46, "6.1", "a range-coded substream ends as an encoder ends it, and all of its bytes are read", "Damage",
          "bad_latents/left_over bad_latents/unused bad_latents/cut bad_latents/levels_other_end "
