@@ -59,7 +59,7 @@ def good(model: EntropyModel) -> dict[str, bytes]:
     native = gop(model, (1, 40), latents, 1, 30)
     thin = {**native.substreams, Substream.TEXTURE_LEVELS: texture.encode(levels(chance, (1, 40)))}
     runs = scripted.texture([*LONGEST, 1, 1, *LONGEST[2:]], SIZE)
-    texts = (b"a", b"b" * 1024, " a grey fish, \u9b5a".encode())
+    texts = (b"a", b"b" * 1024, " a grey\1fish, \u9b5a".encode())
     told = [base(SIZE, {Substream.CAPTION: spelled(text)}, 1024 * number) for number, text in enumerate(texts)]
     return {
         "least_told": beside({Substream.TEXTURE: b"\1", Substream.STRENGTH: b"\x0f"}),
