@@ -107,7 +107,9 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["encode", "{tmp}/none.mp4", "{tmp}/out.nvc"], 3, "none.mp4: cannot be read as media"),
         (["encode", "{text}", "{tmp}/out.nvc"], 3, "cannot be read as media"),
         (["encode", "{clip}", "{tmp}/none/out.nvc"], 4, "the folder .*none does not exist; make it first"),
-        (["encode", "{clip}", "{clip}", "-f"], 4, "output and input are the same file"),
+        (["decode", "{coded}", "{coded}", "-f"], 4, "output and input are the same file"),
+        (["encode", "{clip}", "{clip}", "-f"], 4, r"what encode writes is no mp4; name it .*clip\.nvc"),
+        (["encode", "{coded}", "{tmp}/out.nvc"], 3, "clip.nvc: an .nvc file, so it is encoded already"),
         (["encode", "{clip}", "{text}"], 4, "exists already; -f overwrites it"),
         (["encode", "{clip}", "/dev/null", "-f"], 4, "not a regular file"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "no-such"], 8, "no model 'no-such'"),
@@ -156,7 +158,15 @@ def test_errors_are_one_line_and_a_code(
 def test_wrong_usage_exits_with_2(arguments: list[str], ncodec: Run) -> None:
     run = ncodec(*arguments)
     assert run.returncode == 2
-    assert "Traceback" not in run.stderr
+    assert re.search(r"see `ncodec.* --help`|usage: `ncodec", error(run))
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="its encoder may be here")
+def test_an_encoder_whose_hardware_is_not_here(ncodec: Run, coded: Path, tiny_model: Path, tmp_path: Path) -> None:
+    run = ncodec("decode", coded, tmp_path / "out.mp4", "--model", tiny_model, "--video-codec", "h264_nvenc")
+    assert run.returncode == 9
+    assert re.search("h264_nvenc needs hardware.* --video-codec libx264 works without", error(run))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", ">&- 2>&-"])

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from neurcodec.container import ModelInfo, Packet, Profile, Reader
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
+from neurcodec.files.ffmpeg import check_hardware
 from neurcodec.files.frame_range import count
 from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
 from neurcodec.jobs.inspection import open_source
@@ -39,6 +40,8 @@ def decode_file(
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
+    if options.video_codec is not None:
+        check_hardware(options.video_codec)
     with open_source(source, options.salvage, options.limits) as reader:
         loading = loading_of(reader.header.profile, reader.model, options)
         with decoder(loading, options.workers or 1) as own:

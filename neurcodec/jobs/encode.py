@@ -12,9 +12,10 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Header, ModelInfo, Packet, Profile
-from neurcodec.errors import ArgumentError
+from neurcodec.container import Header, ModelInfo, Packet, Profile, tables
+from neurcodec.errors import ArgumentError, InputError, OutputError
 from neurcodec.files import models, pipes
+from neurcodec.files.ffmpeg import video_suffixes
 from neurcodec.files.output import atomic_file, check_target
 from neurcodec.jobs.coders import Coder, Keeping, Pending, coder
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, ProgressCallback, fitting, ignore_progress
@@ -40,6 +41,7 @@ def encode_file(
     again. Raises the errors of neurcodec.errors.
     """
     options = options or EncodeOptions()
+    _check_kinds(source, target)
     check_target(target, source, options.overwrite)
     with VideoReader(pipes.media_again(source) if options.rated else pipes.media(source)) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
@@ -66,6 +68,18 @@ def encode_file(
             else:
                 report = Pass(making, reader, output).run()
     return replace(report, found=found)
+
+
+def _check_kinds(source: pipes.Place, target: pipes.Place) -> None:
+    """Refuse a target whose name says that it is a video (OutputError), and a source that is coded (InputError)."""
+    if isinstance(target, Path) and target.suffix.lower() in video_suffixes():
+        name, advice = target.with_suffix(".nvc"), "many files are for `ncodec batch encode`"
+        raise OutputError(f"{target}: what encode writes is no {target.suffix[1:]}; name it {name} ({advice})")
+    if isinstance(source, Path) and source.is_file():
+        with pipes.opened(source) as file:
+            if file.read(len(tables.SIGNATURE)) == tables.SIGNATURE:
+                advice = "`ncodec decode` turns it back into a video, `ncodec info` shows what it holds"
+                raise InputError(f"{source}: an .nvc file, so it is encoded already; {advice}")
 
 
 def loading_of(profile: Profile, options: EncodeOptions, info: ModelInfo) -> Loading:
