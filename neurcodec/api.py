@@ -215,17 +215,20 @@ def encode_batch(
     folder: str | Path,
     *,
     jobs: int = 1,
+    delete_source: bool = False,
     report: EventCallback = ignore_event,
     **options: Any,
 ) -> BatchReport:
     """Code every video of files, folders and globs as an .nvc file below `folder`, `jobs` at a time (docs/batch.md).
 
-    report: is called with every event. options: keyword arguments of `encode`. What is done and whole is skipped unless
-    they say overwrite. A file that fails does not stop the others: it is in the report, and raises nothing.
+    delete_source: remove each source when its output has passed `verify`. report: is called with every event. options:
+    keyword arguments of `encode`. What is done and whole is skipped unless they say overwrite. A file that fails does
+    not stop the others: it is in the report, and raises nothing.
     """
-    from neurcodec.jobs import batch
+    from neurcodec.jobs import batch, batch_plan
 
-    return batch.run(batch.plan(_names(inputs), Path(folder), ".nvc", encode_options(**options)), jobs, report)
+    plan = batch_plan.plan(_names(inputs), Path(folder), ".nvc", encode_options(**options), delete_source)
+    return batch.run(plan, jobs, report)
 
 
 def decode_batch(
@@ -238,9 +241,10 @@ def decode_batch(
     **options: Any,
 ) -> BatchReport:
     """Turn every .nvc file back into a video with this suffix; else as `encode_batch`, with options of `decode`."""
-    from neurcodec.jobs import batch
+    from neurcodec.jobs import batch, batch_plan
 
-    return batch.run(batch.plan(_names(inputs), Path(folder), suffix, decode_options(**options)), jobs, report)
+    plan = batch_plan.plan(_names(inputs), Path(folder), suffix, decode_options(**options))
+    return batch.run(plan, jobs, report)
 
 
 def _place(file: Source) -> Path | BinaryIO:

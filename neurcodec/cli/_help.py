@@ -14,8 +14,8 @@ _OPTIONS = {
     ),
     "Part of the video": ("start", "end", "frames"),
     "Input and output": (
-        "output_dir", "suffix", "format", "video_codec", "crf", "no_audio", "salvage", "no_limits", "resume",
-        "force",
+        "output_dir", "delete_source", "suffix", "format", "video_codec", "crf", "no_audio", "salvage", "no_limits",
+        "resume", "force",
     ),
     "Running": ("jobs", "engine", "address", "gpus", "device", "compile", "threads", "as_json", "quiet", "verbose"),
 }  # fmt: skip

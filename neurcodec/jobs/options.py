@@ -183,13 +183,17 @@ def whole_numbers(options: object, *names: str, least: int) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds and chunks done."""
+    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds and chunks done.
+
+    stage: what is done, where a job has several; the counts begin anew with each.
+    """
 
     frames: int
     total: int | None
     bytes: int
     seconds: float
     chunks: int = 0
+    stage: str = ""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -242,10 +246,16 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a batch made: how many files there were, how each ended, and the highest of their exit codes."""
+    """What a batch made: how many files there were, how each ended, and the highest of their exit codes.
+
+    source_bytes, bytes: of those done, before and after. passed_over: files of folders that were no inputs.
+    """
 
     jobs: int
     done: int
     skipped: int
     error: int
     exit_code: int
+    source_bytes: int = 0
+    bytes: int = 0
+    passed_over: int = 0
