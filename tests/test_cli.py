@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import pty
 import re
 import resource
 import signal
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -247,28 +244,3 @@ def test_a_full_disk_is_an_output_error(job: str, clip: Path, coded: Path, tiny_
     assert run.returncode == 4, run.stderr
     assert re.match(rf"{re.escape(str(places[1]))}: ", error(run))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_progress_shows_on_a_terminal_only(coded: Path, long_clip: Path, tiny_model: Path, tmp_path: Path) -> None:
-    base = [sys.executable, "-m", "neurcodec"]
-    command = [*base, "decode", coded, tmp_path / "silent.mp4", "--model", tiny_model]
-    silent = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=True).stderr
-    assert re.fullmatch(r".*silent\.mp4: 30 frames, \d+\.\d frames/s\n", silent)
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 120))
-    command = [*base, "encode", long_clip, tmp_path / "shown.nvc", "--gop", "1", "--model", tiny_model]
-    with subprocess.Popen(command, stderr=slave, env=ENVIRONMENT) as process:
-        os.close(slave)
-        shown = b""
-        while piece := _read(master):
-            shown += piece
-    os.close(master)
-    assert process.returncode == 0
-    assert re.search(rb"encode: +\d+%\|.* \d+/300 \[\d\d:\d\d<\d\d:\d\d, +\d+\.\d+ frames/s, \d+\.\d kbps\]", shown)
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 1 << 16)
-    except OSError:  # Linux ends a pseudo-terminal with an error
-        return b""

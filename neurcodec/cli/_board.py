@@ -10,12 +10,13 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from neurcodec.cli._progress import Line
+from neurcodec.cli._progress import Line, Pace
 from neurcodec.cli._text import plain
 from neurcodec.jobs.batch_plan import counted
 
-_WIDE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-_NARROW = "{desc} {percentage:.0f}% {remaining}"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{left}{postfix}"
+_NARROW = "{percentage:.0f}% {left} left, {desc}"
+_ENDLESS = "{desc} {elapsed}"
 
 
 class Board:
@@ -23,6 +24,7 @@ class Board:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
+        self._pace = Pace(None)
         self._line: Line | None = None
         self._plan: dict[str, Any] = {}
         self._ends: Counter[str] = Counter()
@@ -36,21 +38,22 @@ class Board:
         kind = event["event"]
         if kind == "plan":
             self._plan = event
-            hidden = self._quiet or not sys.stderr.isatty()
-            self._line = Line(_NARROW, total=event["bytes"], bar_format=_WIDE, disable=hidden)
+            self._pace = Pace(event["bytes"])
+            if sys.stderr.isatty() and not self._quiet:
+                self._line = Line(self._pace, _BAR, _NARROW, _ENDLESS)
             return
         if event["job"] not in self._sizes:
             self._sizes[event["job"]] = _size(event["file"])
         if kind == "warning":
             self._say(f"warning  {event['file']}: {event['warning']}")
         elif kind == "progress":
-            share = event["frames"] / event["total"] if event["total"] else 0.0
-            self._shares[event["job"]] = max(self._shares.get(event["job"], 0.0), min(share, 1.0))
+            if event["total"] and not event["stage"]:  # else it is not known how much is left
+                self._shares[event["job"]] = min(event["frames"] / event["total"], 1.0)
         elif kind in ("done", "skipped", "error"):
             self._ends[kind] += 1
             self._shares[event["job"]] = 1.0
-            if kind == "skipped" and self._line is not None:  # it takes no time
-                self._line.total -= self._sizes[event["job"]]
+            if kind == "skipped":  # it takes no time
+                self._pace.total = (self._pace.total or 0) - self._sizes[event["job"]]
                 self._sizes[event["job"]] = 0
             self._end(kind, event)
         self._show()
@@ -99,14 +102,15 @@ class Board:
 
     def _show(self) -> None:
         """Bring the bar up to date."""
-        if self._line is None or self._line.disable:
+        if self._line is None:
             return
         failed = f", {self._ends['error']} failed" if self._ends["error"] else ""
         number = min(self._ends.total() + 1, self._plan["jobs"])
         self._line.set_description_str(f"file {number} of {self._plan['jobs']}{failed}", refresh=False)
         if self._before:
             self._line.set_postfix_str(_became(self._before, self._after), refresh=False)
-        self._line.n = sum(size * self._shares.get(job, 0.0) for job, size in self._sizes.items())
+        self._pace.move(sum(size * self._shares.get(job, 0.0) for job, size in self._sizes.items()))
+        self._line.follow()
         self._line.refresh()
 
 

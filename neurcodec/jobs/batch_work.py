@@ -58,21 +58,30 @@ def _model(name: str) -> ModelInfo:
     return models.find(name).info
 
 
-def work(job: Job, tell: Tell) -> Event:
-    """Encode or decode, and say what came of it; the folder of the target is made."""
-    begun = last = time.monotonic()
+class _Teller:
+    """Makes events of a job's progress, not too often."""
 
-    def progress(state: Progress) -> None:
-        nonlocal last
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._stage = tell, ""
+        self._begun = self._told = time.monotonic()
+
+    def __call__(self, state: Progress) -> None:
+        """Tell where the job stands."""
         now = time.monotonic()
-        if now - last < _PAUSE:
+        if state.stage != self._stage:
+            self._stage, self._begun = state.stage, now
+        if now - self._told < _PAUSE:
             return
-        last = now
-        fps = state.frames / (now - begun)
+        self._told = now
+        fps = state.frames / (now - self._begun) if now > self._begun else 0.0
         eta = round((state.total - state.frames) / fps, 1) if state.total and fps else None
         facts = {"frames": state.frames, "total": state.total, "bytes": state.bytes, "chunk": state.chunks}
-        tell("progress", **facts, fps=round(fps, 2), eta=eta)
+        self._tell("progress", stage=state.stage, **facts, fps=round(fps, 2), eta=eta)
 
+
+def work(job: Job, tell: Tell) -> Event:
+    """Encode or decode, and say what came of it; the folder of the target is made."""
+    begun, progress = time.monotonic(), _Teller(tell)
     job.target.parent.mkdir(parents=True, exist_ok=True)
     options = replace(job.options, overwrite=True, workers=1)  # the files are what is done side by side
     source_bytes = job.source.stat().st_size

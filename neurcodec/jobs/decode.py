@@ -12,7 +12,7 @@ from neurcodec.container import ModelInfo, Packet, Profile, Reader
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
 from neurcodec.files.ffmpeg import check_hardware
-from neurcodec.files.frame_range import count
+from neurcodec.files.frame_range import expected
 from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
@@ -44,8 +44,10 @@ def decode_file(
         check_hardware(options.video_codec)
     with open_source(source, options.salvage, options.limits) as reader:
         loading = loading_of(reader.header.profile, reader.model, options)
+        total = None if options.salvage else expected(reader, options.frame_range)
+        progress(Progress(0, total, 0, 0.0))  # loading takes a moment
         with decoder(loading, options.workers or 1) as own:
-            job = _Job(Playback(reader, own, options.frame_range, options.salvage), options, progress)
+            job = _Job(Playback(reader, own, options.frame_range, options.salvage), options, total, progress)
             with _output(target, options.overwrite) as output:
                 job.run(output)
     return job.report()
@@ -75,15 +77,17 @@ def _output(target: pipes.Place, overwrite: bool) -> AbstractContextManager[Path
 class _Job:
     """One file being decoded."""
 
-    def __init__(self, playback: Playback, options: DecodeOptions, progress: ProgressCallback) -> None:
-        self.playback, self.options, self.progress = playback, options, progress
+    def __init__(
+        self, playback: Playback, options: DecodeOptions, total: int | None, progress: ProgressCallback
+    ) -> None:
+        self.playback, self.options, self.total, self.progress = playback, options, total, progress
         self.reader = playback.reader
         self.frames = 0
         self.seconds = 0.0
-        self.total = None if options.salvage else count(self.reader, options.frame_range)
 
     def run(self, target: Path | BinaryIO) -> None:
         """Decode everything into `target`."""
+        self.progress(Progress(0, self.total, 0, 0.0))
         options = None if self.options.crf is None else {"crf": str(self.options.crf)}
         info = video_info(self.reader)
         if self.options.frame_range is not None:

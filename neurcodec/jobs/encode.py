@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -18,13 +19,13 @@ from neurcodec.files import models, pipes
 from neurcodec.files.ffmpeg import video_suffixes
 from neurcodec.files.output import atomic_file, check_target
 from neurcodec.jobs.coders import Coder, Keeping, Pending, coder
-from neurcodec.jobs.options import EncodeOptions, EncodeReport, ProgressCallback, fitting, ignore_progress
-from neurcodec.jobs.rate import PROBES, SAMPLE, RatePlan
+from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, fitting, ignore_progress
+from neurcodec.jobs.rate import PROBES, SAMPLE, TYPICAL_PASSES, RatePlan
 from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
 from neurcodec.jobs.target import target_quality
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, header
+from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, expected_frames, header
 from neurcodec.media import Frame, VideoReader
 
 
@@ -48,12 +49,13 @@ def encode_file(
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)
         described = header(reader.info, profile)
+        progress(Progress(0, expected_frames(reader.info), 0, 0.0))  # loading takes a moment
         found = None
         if options.metric is not None:
             from neurcodec.codec.networks import running  # torch takes seconds to load: not before the quick checks
 
             with running(options.threads):
-                found = target_quality(source, options, loading.load())
+                found = target_quality(source, options, loading.load(), progress)
             options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None)
         with (
             _store(target, described, options) as store,  # outermost: it goes when the target is there
@@ -133,18 +135,20 @@ def _fitted(source: pipes.Place, reader: VideoReader, output: BinaryIO, making: 
     """Write the file as often as it takes to meet the rate target; chunks that keep their quality are coded once."""
     plan = RatePlan(making.options.target_size, making.options.target_kbps)
     cuts = _probe(reader, making, plan)
-    while True:
+    for number in count(1):
         output.seek(0)
         output.truncate()
+        stage = f"pass {number} of about {max(number, TYPICAL_PASSES)}"
         with VideoReader(pipes.media_again(source)) as again:
-            report = Pass(making, again, output, plan, cuts).run()
+            report = Pass(making, again, output, plan, cuts, stage).run()
         if plan.settled(report.bytes):
-            return report
+            break
+    return report
 
 
 def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
     """Tell the plan what samples of the chunks come to; returns the frames of each chunk."""
-    options, base = making.options, float(reader.info.time_base)
+    options, base, total = making.options, float(reader.info.time_base), expected_frames(reader.info)
     waiting: deque[tuple[int, int, list[Pending]]] = deque()
     cuts: list[int] = []
     copied = 0
@@ -162,6 +166,10 @@ def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
             count, length, samples = waiting.popleft()
             plan.add(count, length, length * base, [pending() for pending in samples])
 
+    def tell() -> None:
+        making.progress(Progress(sum(cuts), total, 0, 0.0, len(cuts), "probes of all chunks"))
+
+    tell()
     making.warn(reader)
     with closing(prefetch(reader.items(), READ_AHEAD)) as items:
         for whole in chunks(reader, frames(), options):
@@ -171,6 +179,7 @@ def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
             samples = [making.coder.submit(sample, one, lambda: None) for one in settings]
             waiting.append((len(whole.pts), whole.pts[-1] + whole.last_duration - whole.pts[0], samples))
             look(making.coder.ahead)
+            tell()
     look(0)
     plan.begin(copied)
     making.warn(reader)
