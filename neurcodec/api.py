@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurcodec.jobs.inspection import VerifyReport
+    from neurcodec.jobs.probe import ProbeReport
     from neurcodec.jobs.video import Video
 
 Source = str | Path | BinaryIO
@@ -46,6 +47,7 @@ def encode(
     target_kbps: float | None = None,
     target_ms_ssim: float | None = None,
     target_lpips: float | None = None,
+    target_vmaf: float | None = None,
     weights: str | Path | None = None,
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
@@ -75,10 +77,10 @@ def encode(
 
     options = encode_options(
         quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
-        target_lpips=target_lpips, weights=weights, profile=profile, preset=preset, gop_seconds=gop_seconds,
-        mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio, bitexact=bitexact,
-        model=model, resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers,
-        cluster=cluster,
+        target_lpips=target_lpips, target_vmaf=target_vmaf, weights=weights, profile=profile, preset=preset,
+        gop_seconds=gop_seconds, mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio,
+        bitexact=bitexact, model=model, resume=resume, overwrite=overwrite, device=device, threads=threads,
+        workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 
@@ -150,6 +152,35 @@ def info(source: Source, *, limits: bool = True) -> dict[str, Any]:
     from neurcodec.jobs.inspection import describe
 
     return describe(_place(source), limits)
+
+
+def probe(
+    source: str | Path,
+    *,
+    qualities: Sequence[int] | None = None,
+    goal: float | None = None,
+    seconds: float | None = None,
+    profile: str | Profile = "auto",
+    preset: str = EncodeOptions.preset,
+    gop_seconds: Seconds = EncodeOptions.gop_seconds,
+    model: str | Path = DEFAULT_MODEL,
+    device: str = EncodeOptions.device,
+    threads: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> ProbeReport:
+    """What the video would come to at these qualities, by samples: size, time, VMAF; and which reaches the VMAF `goal`.
+
+    It takes about so many seconds. What is not given is as in neurcodec.jobs.probe; the rest are the fields of
+    neurcodec.jobs.options.EncodeOptions.
+    """
+    from neurcodec.jobs import probe as probing
+
+    options = encode_options(
+        profile=profile, preset=preset, gop_seconds=gop_seconds, model=model, device=device, threads=threads
+    )
+    given = {"qualities": qualities, "goal": goal, "seconds": seconds}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return probing.probe(Path(source), options, **chosen, progress=progress)
 
 
 def verify(

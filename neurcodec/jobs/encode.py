@@ -56,7 +56,7 @@ def encode_file(
 
             with running(options.threads):
                 found = target_quality(source, options, loading.load(), progress)
-            options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None)
+            options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None, target_vmaf=None)
         with (
             _store(target, described, options) as store,  # outermost: it goes when the target is there
             _output(target, options) as output,

@@ -13,9 +13,11 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -41,8 +43,8 @@ SAMPLES = 4
 SAMPLE_FRAMES = 16
 SAMPLE_BYTES = 256 << 20
 """Bytes of RGB frames that are held; of large pictures fewer frames are sampled."""
-TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS"}
-SMALLEST = {"ms-ssim": 176, "lpips": 32}
+TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS", "vmaf": "VMAF"}
+SMALLEST = {"ms-ssim": 176, "lpips": 32, "vmaf": 32}
 """Pixels that a picture must have on both sides."""
 _NO_MATTER = {
     "quality",
@@ -50,6 +52,7 @@ _NO_MATTER = {
     "target_kbps",
     "target_ms_ssim",
     "target_lpips",
+    "target_vmaf",
     "weights",
     "model",
     "audio",
@@ -74,8 +77,8 @@ def target_quality(
 ) -> Found:
     """The lowest quality that meets the metric target of `options` on samples; `codec` must have its generator.
 
-    The target is a mean over the frames, of ms-ssim the least and of lpips the most. Earlier measurements are kept in
-    $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec. Raises TargetError where no quality is enough;
+    The target is a mean over the frames, of lpips the most and of the others the least. Earlier measurements are kept
+    in $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec. Raises TargetError where no quality is enough;
     DependencyError, ModelError or InputError where it cannot be measured.
     """
     assert options.metric is not None
@@ -97,7 +100,7 @@ def target_quality(
             logger.info("quality %d: %s %.5f", quality, TITLES[metric], known.values[quality])
         value = known.values[quality]
         last = f" (quality {quality}: {TITLES[metric]} {value:.4g})"
-        return value - target if metric == "ms-ssim" else target - value
+        return target - value if metric == "lpips" else value - target
 
     quality = search(gap)
     best = known.values[quality]
@@ -162,11 +165,15 @@ def _metric(name: str, weights: Path | None) -> Compare:
     try:
         from neurcodec.evaluation import scoring
         from neurcodec.evaluation.metrics import default_weights
+        from neurcodec.evaluation.programs import find
     except ImportError as error:
         text = f"a target of {TITLES[name]} needs packages that are not installed ({error}): pip install"
         raise DependencyError(f"{text} 'neurcodec[bench]'") from error
     if name == "lpips":
         return _lpips(weights or default_weights())
+    if name == "vmaf":
+        find("ffmpeg")  # before anything is measured
+        return vmaf
 
     def compare(source: Frames, frames: Frames) -> float:
         value = scoring.ms_ssim(source, frames)
@@ -192,6 +199,18 @@ def _lpips(weights: Path) -> Compare:
         return float(torch.cat(pieces).mean())
 
     return compare
+
+
+def vmaf(source: Frames, frames: Frames) -> float:
+    """VMAF (v0.6.1), 0 to 100, by an FFmpeg that has it; DependencyError without."""
+    from neurcodec.evaluation.programs import Raw, find
+    from neurcodec.evaluation.programs import vmaf as measured
+
+    program = find("ffmpeg")
+    with TemporaryDirectory(prefix="ncodec-vmaf-") as place:
+        pair = zip(("source", "other"), (source, frames), strict=True)
+        raw = [Raw.write(Path(place), name, pictures, Fraction(25), "420") for name, pictures in pair]
+        return measured(program, *raw)["vmaf"]
 
 
 def _measure(
