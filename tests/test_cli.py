@@ -46,6 +46,13 @@ def test_help_and_info_answer_at_once(coded: Path) -> None:
     assert start_up("info", str(coded)) < 0.3
 
 
+@pytest.mark.slow
+def test_two_frames_take_three_seconds(tmp_path: Path) -> None:
+    """With the installed model."""
+    source = write_clip(tmp_path / "in.mp4", scene(2, (640, 360)))
+    assert start_up("encode", str(source), str(tmp_path / "out.nvc"), "-f") < 3
+
+
 def test_the_command_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == make_cli.reference(), "run `make docs`"
 
@@ -146,6 +153,33 @@ def test_errors_are_one_line_and_a_code(
     assert re.search(message, error(run))
     assert sorted(tmp_path.iterdir()) == [cut, text]
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("encode {clip} {tmp}/out.nvc --device tpu", "unknown device 'tpu'"),
+        ("encode {clip} {coded}", "exists already"),
+        ("encode {clip} {tmp}/out.mkv", "what encode writes is no mkv"),
+        ("encode {clip} {tmp}/out.nvc --model none", "no model 'none'"),
+        ("decode {coded} {tmp}/out.mp4 --model {model} --device tpu", "unknown device 'tpu'"),
+        ("decode {coded} {clip} --model {model}", "exists already"),
+        ("decode {coded} {tmp}/out.avi --model {model}", "unknown output format"),
+        ("decode {coded} {tmp}/out.png --model {model}", "needs one number pattern"),
+        ("decode {coded} {tmp}/out.mp4 --model {model} --video-codec none", "no encoder named none"),
+        ("decode {cut} {tmp}/out.mp4 --model {model}", "cut.nvc"),
+    ],
+)
+def test_what_can_be_checked_is_checked_before_torch_loads(
+    arguments: str, message: str, ncodec: Run, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    (tmp_path / "cut.nvc").write_bytes(coded.read_bytes()[:20])
+    monkeypatch.setitem(ENVIRONMENT, "PYTHONPATH", f"{tmp_path}:{ROOT}")
+    places = {"clip": clip, "coded": coded, "cut": tmp_path / "cut.nvc", "tmp": tmp_path, "model": tiny_model}
+    assert message in error(ncodec(*arguments.format(**places).split()))
+    assert not list(tmp_path.glob("*out*"))
 
 
 @pytest.mark.parametrize("arguments", [["encode"], ["encode", "a", "b", "-q", "64"], ["--none"], ["nothing"],

@@ -46,10 +46,17 @@ def decode_file(
         loading = loading_of(reader.header.profile, reader.model, options)
         total = None if options.salvage else expected(reader, options.frame_range)
         progress(Progress(0, total, 0, 0.0))  # loading takes a moment
-        with decoder(loading, options.workers or 1) as own:
-            job = _Job(Playback(reader, own, options.frame_range, options.salvage), options, total, progress)
-            with _output(target, options.overwrite) as output:
-                job.run(output)
+        with _output(target, options.overwrite) as output:
+            with (
+                _writer(output, reader, options) as writer,  # first: it knows at once whether it can be written
+                decoder(loading, options.workers or 1) as own,
+            ):
+                job = _Job(Playback(reader, own, options.frame_range, options.salvage), writer, total, progress)
+                job.run()
+            for line in writer.warnings():
+                logger.warning("%s", line)
+            if not job.frames:
+                raise DamageError("no chunk of frames is whole; nothing to decode")
     return job.report()
 
 
@@ -74,36 +81,34 @@ def _output(target: pipes.Place, overwrite: bool) -> AbstractContextManager[Path
     return atomic_pictures(target, overwrite) if is_picture_pattern(target) else atomic_file(target)
 
 
+def _writer(target: Path | BinaryIO, reader: Reader, options: DecodeOptions) -> VideoWriter:
+    """What the frames and packets are written with."""
+    info = video_info(reader)
+    if options.frame_range is not None:
+        info = replace(info, chapters=())
+    coding = None if options.crf is None else {"crf": str(options.crf)}
+    format = options.format or (None if isinstance(target, Path) else "mkv")
+    return VideoWriter(target, info, options.video_codec, coding, format)
+
+
 class _Job:
     """One file being decoded."""
 
-    def __init__(
-        self, playback: Playback, options: DecodeOptions, total: int | None, progress: ProgressCallback
-    ) -> None:
-        self.playback, self.options, self.total, self.progress = playback, options, total, progress
+    def __init__(self, playback: Playback, writer: VideoWriter, total: int | None, progress: ProgressCallback) -> None:
+        self.playback, self.writer, self.total, self.progress = playback, writer, total, progress
         self.reader = playback.reader
         self.frames = 0
         self.seconds = 0.0
 
-    def run(self, target: Path | BinaryIO) -> None:
-        """Decode everything into `target`."""
+    def run(self) -> None:
+        """Decode everything."""
         self.progress(Progress(0, self.total, 0, 0.0))
-        options = None if self.options.crf is None else {"crf": str(self.options.crf)}
-        info = video_info(self.reader)
-        if self.options.frame_range is not None:
-            info = replace(info, chapters=())
-        format = self.options.format or (None if isinstance(target, Path) else "mkv")
         with (
-            VideoWriter(target, info, self.options.video_codec, options, format) as writer,
-            Sink[Frame | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
+            Sink[Frame | Packet](self._write, _WRITE_BEHIND) as sink,
             closing(iter(self.playback)) as items,
         ):
             for item in items:
                 sink.put(item)
-        for line in writer.warnings():
-            logger.warning("%s", line)
-        if not self.frames:
-            raise DamageError("no chunk of frames is whole; nothing to decode")
 
     def report(self) -> DecodeReport:
         """What was done, and lost."""
@@ -116,12 +121,12 @@ class _Job:
         damage = [loss.reason for loss in self.reader.losses]
         return DecodeReport(self.frames, self.playback.chunks, (*damage, *self.playback.lost, *gaps))
 
-    def _write(self, writer: VideoWriter, item: Frame | Packet) -> None:
+    def _write(self, item: Frame | Packet) -> None:
         """In the writing thread."""
         if isinstance(item, Packet):
-            writer.write_packet(item)
+            self.writer.write_packet(item)
             return
-        writer.write(item)
+        self.writer.write(item)
         self.frames += 1
         self.seconds += float(item.duration * self.reader.header.time_base)
         done = Progress(self.frames, self.total, self.playback.bytes, self.seconds, self.playback.chunks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
-from neurcodec.errors import ArgumentError, InputError
+from neurcodec.errors import ArgumentError, DeviceError, InputError
 from neurcodec.files.frame_range import FrameRange
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class EncodeOptions:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         whole_numbers(self, "quality", least=0)
         whole_numbers(self, "target_size", "mini_gop", "threads", "workers", least=1)
         if self.target_kbps is not None and not self.target_kbps > 0:
@@ -175,8 +177,15 @@ class DecodeOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         whole_numbers(self, "crf", least=0)
         whole_numbers(self, "threads", "workers", least=1)
+
+
+def check_device(name: str) -> None:
+    """DeviceError for what is no device's name, before torch is loaded to see which are here."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
 
 
 def whole_numbers(options: object, *names: str, least: int) -> None:
