@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from conftest import ENVIRONMENT, Run, scene, write_clip
 
 from neurcodec import __version__
 from neurcodec.container import Reader
-from tools.format import make_cli
+from tools.format import make_cli, make_man
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,6 +56,16 @@ def test_two_frames_take_three_seconds(tmp_path: Path) -> None:
 
 def test_the_command_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == make_cli.reference(), "run `make docs`"
+    assert make_man.PAGE.read_text() == make_man.page(), "run `make docs`"
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="shows the manual page with man")
+def test_the_manual_page_is_shown() -> None:
+    run = subprocess.run(["man", "--warnings", "-l", make_man.PAGE], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+    assert re.search(r"^NAME\n +ncodec - neural video codec", run.stdout, re.M)
+    assert re.search(r"^ +ncodec encode \[OPTIONS\] IN OUT\n", run.stdout, re.M)
+    assert "--target-kbps KBPS" in run.stdout
 
 
 def test_info(ncodec: Run, coded: Path) -> None:
