@@ -15,7 +15,7 @@ MINUTES ?= 10
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 HAVE_BROWSER := command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
-.PHONY: help install demo test test-all test-browser lint coverage fuzz docs clean
+.PHONY: help install demo test test-all test-browser lint coverage fuzz docs dist clean
 
 help:
 	@echo 'make demo      encode and decode the example clip, write a side-by-side picture to demo/'
@@ -24,7 +24,8 @@ help:
 	@echo 'make test-browser  the pages in headless Chromium; as root it installs Debian'\''s package when there is none'
 	@echo 'make coverage  line coverage of the fast tests, with the floors that docs/reliability.md states'
 	@echo 'make fuzz      fuzz the reader, verify and decode, MINUTES each (10)'
-	@echo 'make docs      write docs/cli.md and the snapshots of tests again from the commands'
+	@echo 'make docs      write docs/cli.md, the manual page and snapshots of tests again from the commands'
+	@echo 'make dist      build the wheel and the source distribution in dist/'
 	@echo 'make clean     remove the virtual environment and what was built'
 
 $(BIN)/python:
@@ -76,7 +77,12 @@ fuzz: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m tools.format.make_cli
+	$(BIN)/python -m tools.format.make_man
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/test_cli_snapshots.py
+
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build
 
 clean:
 	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache

@@ -17,11 +17,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurcodec import errors
-from neurcodec.api import decode, decode_batch, decode_chunk, encode, encode_batch, encode_chunk, info, open, verify
+from neurcodec.api import (
+    decode,
+    decode_batch,
+    decode_chunk,
+    encode,
+    encode_batch,
+    encode_chunk,
+    info,
+    open,
+    probe,
+    verify,
+)
 from neurcodec.jobs.options import BatchReport, Cluster, DecodeReport, EncodeReport, Progress
 
 if TYPE_CHECKING:
     from neurcodec.jobs.inspection import VerifyReport
+    from neurcodec.jobs.probe import ProbeReport
     from neurcodec.jobs.video import Video, VideoFrame
 
 __all__ = [
@@ -29,6 +41,7 @@ __all__ = [
     "Cluster",
     "DecodeReport",
     "EncodeReport",
+    "ProbeReport",
     "Progress",
     "VerifyReport",
     "Video",
@@ -43,12 +56,13 @@ __all__ = [
     "errors",
     "info",
     "open",
+    "probe",
     "verify",
 ]
 
 __version__ = "0.1.0"
 
-_LATER = {"VerifyReport": "inspection", "Video": "video", "VideoFrame": "video"}
+_LATER = {"ProbeReport": "probe", "VerifyReport": "inspection", "Video": "video", "VideoFrame": "video"}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurcodec.jobs.inspection import VerifyReport
+    from neurcodec.jobs.probe import ProbeReport
     from neurcodec.jobs.video import Video
 
 Source = str | Path | BinaryIO
@@ -46,6 +47,7 @@ def encode(
     target_kbps: float | None = None,
     target_ms_ssim: float | None = None,
     target_lpips: float | None = None,
+    target_vmaf: float | None = None,
     weights: str | Path | None = None,
     profile: str | Profile = "auto",
     preset: str = EncodeOptions.preset,
@@ -75,10 +77,10 @@ def encode(
 
     options = encode_options(
         quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
-        target_lpips=target_lpips, weights=weights, profile=profile, preset=preset, gop_seconds=gop_seconds,
-        mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio, bitexact=bitexact,
-        model=model, resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers,
-        cluster=cluster,
+        target_lpips=target_lpips, target_vmaf=target_vmaf, weights=weights, profile=profile, preset=preset,
+        gop_seconds=gop_seconds, mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio,
+        bitexact=bitexact, model=model, resume=resume, overwrite=overwrite, device=device, threads=threads,
+        workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 
@@ -152,6 +154,35 @@ def info(source: Source, *, limits: bool = True) -> dict[str, Any]:
     return describe(_place(source), limits)
 
 
+def probe(
+    source: str | Path,
+    *,
+    qualities: Sequence[int] | None = None,
+    goal: float | None = None,
+    seconds: float | None = None,
+    profile: str | Profile = "auto",
+    preset: str = EncodeOptions.preset,
+    gop_seconds: Seconds = EncodeOptions.gop_seconds,
+    model: str | Path = DEFAULT_MODEL,
+    device: str = EncodeOptions.device,
+    threads: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> ProbeReport:
+    """What the video would come to at these qualities, by samples: size, time, VMAF; and which reaches the VMAF `goal`.
+
+    It takes about so many seconds. What is not given is as in neurcodec.jobs.probe; the rest are the fields of
+    neurcodec.jobs.options.EncodeOptions.
+    """
+    from neurcodec.jobs import probe as probing
+
+    options = encode_options(
+        profile=profile, preset=preset, gop_seconds=gop_seconds, model=model, device=device, threads=threads
+    )
+    given = {"qualities": qualities, "goal": goal, "seconds": seconds}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return probing.probe(Path(source), options, **chosen, progress=progress)
+
+
 def verify(
     source: Source,
     *,
@@ -215,17 +246,20 @@ def encode_batch(
     folder: str | Path,
     *,
     jobs: int = 1,
+    delete_source: bool = False,
     report: EventCallback = ignore_event,
     **options: Any,
 ) -> BatchReport:
     """Code every video of files, folders and globs as an .nvc file below `folder`, `jobs` at a time (docs/batch.md).
 
-    report: is called with every event. options: keyword arguments of `encode`. What is done and whole is skipped unless
-    they say overwrite. A file that fails does not stop the others: it is in the report, and raises nothing.
+    delete_source: remove each source when its output has passed `verify`. report: is called with every event. options:
+    keyword arguments of `encode`. What is done and whole is skipped unless they say overwrite. A file that fails does
+    not stop the others: it is in the report, and raises nothing.
     """
-    from neurcodec.jobs import batch
+    from neurcodec.jobs import batch, batch_plan
 
-    return batch.run(batch.plan(_names(inputs), Path(folder), ".nvc", encode_options(**options)), jobs, report)
+    plan = batch_plan.plan(_names(inputs), Path(folder), ".nvc", encode_options(**options), delete_source)
+    return batch.run(plan, jobs, report)
 
 
 def decode_batch(
@@ -238,9 +272,10 @@ def decode_batch(
     **options: Any,
 ) -> BatchReport:
     """Turn every .nvc file back into a video with this suffix; else as `encode_batch`, with options of `decode`."""
-    from neurcodec.jobs import batch
+    from neurcodec.jobs import batch, batch_plan
 
-    return batch.run(batch.plan(_names(inputs), Path(folder), suffix, decode_options(**options)), jobs, report)
+    plan = batch_plan.plan(_names(inputs), Path(folder), suffix, decode_options(**options))
+    return batch.run(plan, jobs, report)
 
 
 def _place(file: Source) -> Path | BinaryIO:

@@ -21,8 +21,8 @@ from neurcodec.errors import ArgumentError, DamageError, FormatError, InputError
 
 
 def test_the_names_are_pinned() -> None:
-    functions = "decode decode_batch decode_chunk encode encode_batch encode_chunk info open verify"
-    types = "BatchReport Cluster DecodeReport EncodeReport Progress VerifyReport Video VideoFrame"
+    functions = "decode decode_batch decode_chunk encode encode_batch encode_chunk info open probe verify"
+    types = "BatchReport Cluster DecodeReport EncodeReport ProbeReport Progress VerifyReport Video VideoFrame"
     assert set(neurcodec.__all__) == {"__version__", "errors", *functions.split(), *types.split()}
     assert all(getattr(neurcodec, name).__doc__ for name in neurcodec.__all__)
     assert (Path(neurcodec.__file__).parent / "py.typed").is_file()

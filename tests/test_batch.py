@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from conftest import ENVIRONMENT, Run, scene, write_clip
 import neurcodec
 from neurcodec.codec import networks
 from neurcodec.jobs import batch
+from neurcodec.jobs.batch_plan import plan
 from neurcodec.jobs.options import EncodeOptions
 
 
@@ -87,12 +89,13 @@ def test_forty_files_two_broken(folder: Path, ncodec: Run, tiny_model: Path, tmp
 
 def test_from_a_program(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
-    inputs = [folder / "clip00.mkv", str(folder / "clip07.mkv")]
+    inputs = (folder / "clip00.mkv", str(folder / "clip07.mkv"))
     report = neurcodec.encode_batch(inputs, tmp_path / "a", report=told.append, model=tiny_model, profile="native")
-    assert report == neurcodec.BatchReport(jobs=2, done=1, skipped=0, error=1, exit_code=3)
-    assert {event["event"] for event in told} >= {"start", "done", "error"}
+    sizes = (inputs[0].stat().st_size, (tmp_path / "a" / "clip00.nvc").stat().st_size)
+    assert report == neurcodec.BatchReport(2, 1, 0, 1, exit_code=3, source_bytes=sizes[0], bytes=sizes[1])
+    assert {event["event"] for event in told} >= {"plan", "start", "done", "error"}
     report = neurcodec.decode_batch(tmp_path / "a", tmp_path / "b", suffix=".mkv", model=tiny_model, frames=(1, 3))
-    assert report == neurcodec.BatchReport(jobs=1, done=1, skipped=0, error=0, exit_code=0)
+    assert (report.jobs, report.done, report.exit_code) == (1, 1, 0)
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["clip00.mkv"]
     with pytest.raises(TypeError, match="qualty"):
         neurcodec.encode_batch(inputs, tmp_path / "c", qualty=3)
@@ -105,7 +108,7 @@ def test_a_worker_loads_the_model_once(
     monkeypatch.setattr(batch, "_events", SimpleNamespace(put=told.append))
     inputs = [str(folder / f"clip0{number}.mkv") for number in range(4)]
     networks._loaded.cache_clear()
-    for job in batch.plan(inputs, tmp_path / "out", ".nvc", EncodeOptions(model=str(tiny_model))):
+    for job in plan(inputs, tmp_path / "out", ".nvc", EncodeOptions(model=str(tiny_model))).jobs:
         batch._work(job)
     assert [event["event"] for event in told if event["event"] != "progress"] == ["start", "done"] * 4
     assert networks._loaded.cache_info().misses == 1
@@ -152,18 +155,23 @@ def test_decode_and_table(coded: Path, ncodec: Run, tiny_model: Path, tmp_path: 
     options = ("--output-dir", out, "--model", tiny_model, "--no-diffusion", "--suffix", "mkv")
     run = ncodec("batch", "decode", coded, *options)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("done          30 frames ")
-    assert run.stderr.splitlines()[-1] == "1 done, 0 skipped, 0 error"
+    assert re.fullmatch(rf"done     1/1  {coded}: 30 frames, .*B became .*B, [\d.]+ frames/s\n", run.stdout)
+    assert run.stderr.startswith("1 done, 0 skipped, 0 failed; ")
     assert [path.name for path in out.iterdir()] == ["clip.mkv"]
+    quiet = ncodec("batch", "decode", coded, *options, "-f", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     assert ncodec("batch", "decode", coded, *options).stdout.startswith("skipped")
 
 
 def test_inputs_that_do_not_fit(folder: Path, ncodec: Run, tmp_path: Path) -> None:
     run = ncodec("batch", "encode", folder / "none*.mkv", "--output-dir", tmp_path / "out")
     assert (run.returncode, "no such file, folder or match" in run.stderr) == (3, True)
-    shutil.copyfile(folder / "clip00.mkv", tmp_path / "clip00.mp4")
-    run = ncodec("batch", "encode", folder, tmp_path / "clip00.mp4", "--output-dir", tmp_path / "out")
-    assert (run.returncode, "would become it; rename one" in run.stderr) == (4, True)
+    (tmp_path / "b").mkdir()
+    for name in ("clip00.mkv", "clip01.mkv"):
+        shutil.copyfile(folder / name, tmp_path / "b" / name)
+    run = ncodec("batch", "encode", folder, tmp_path / "b", "--output-dir", tmp_path / "out")
+    assert run.returncode == 4
+    assert all(f"{tmp_path}/b/clip0{i}.mkv would become {tmp_path}/out/clip0{i}.mkv.nvc" in run.stderr for i in (0, 1))
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     for name in (tmp_path / "broken", "/dev/null"):
         run = ncodec("batch", "encode", name, "--output-dir", tmp_path / "out")
@@ -179,8 +187,14 @@ def test_warnings_are_events(ncodec: Run, tiny_model: Path, tmp_path: Path) -> N
     run = ncodec("batch", "encode", tmp_path / "in", *options, "--json")
     assert (run.returncode, run.stderr) == (0, "")
     events = [json.loads(line) for line in run.stdout.splitlines()]
-    assert [event["event"] for event in events if event["event"] != "progress"] == ["start", "warning", "done", "end"]
-    assert "colour matrix is not tagged" in events[1]["warning"]
+    assert [event["event"] for event in events if event["event"] != "progress"] == [
+        "plan",
+        "start",
+        "warning",
+        "done",
+        "end",
+    ]
+    assert "colour matrix is not tagged" in events[2]["warning"]
     run = ncodec("batch", "encode", tmp_path / "in", *options, "-f")
     assert [line.split()[0] for line in run.stdout.splitlines()] == ["warning", "done"]
     assert "\x1b" not in run.stdout

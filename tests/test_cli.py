@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import pty
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from conftest import ENVIRONMENT, Run, scene, write_clip
 
 from neurcodec import __version__
 from neurcodec.container import Reader
-from tools.format import make_cli
+from tools.format import make_cli, make_man
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,8 +47,25 @@ def test_help_and_info_answer_at_once(coded: Path) -> None:
     assert start_up("info", str(coded)) < 0.3
 
 
+@pytest.mark.slow
+def test_two_frames_take_three_seconds(tmp_path: Path) -> None:
+    """With the installed model."""
+    source = write_clip(tmp_path / "in.mp4", scene(2, (640, 360)))
+    assert start_up("encode", str(source), str(tmp_path / "out.nvc"), "-f") < 3
+
+
 def test_the_command_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == make_cli.reference(), "run `make docs`"
+    assert make_man.PAGE.read_text() == make_man.page(), "run `make docs`"
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="shows the manual page with man")
+def test_the_manual_page_is_shown() -> None:
+    run = subprocess.run(["man", "--warnings", "-l", make_man.PAGE], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+    assert re.search(r"^NAME\n +ncodec - neural video codec", run.stdout, re.M)
+    assert re.search(r"^ +ncodec encode \[OPTIONS\] IN OUT\n", run.stdout, re.M)
+    assert "--target-kbps KBPS" in run.stdout
 
 
 def test_info(ncodec: Run, coded: Path) -> None:
@@ -107,7 +122,9 @@ def error(run: subprocess.CompletedProcess[str]) -> str:
         (["encode", "{tmp}/none.mp4", "{tmp}/out.nvc"], 3, "none.mp4: cannot be read as media"),
         (["encode", "{text}", "{tmp}/out.nvc"], 3, "cannot be read as media"),
         (["encode", "{clip}", "{tmp}/none/out.nvc"], 4, "the folder .*none does not exist; make it first"),
-        (["encode", "{clip}", "{clip}", "-f"], 4, "output and input are the same file"),
+        (["decode", "{coded}", "{coded}", "-f"], 4, "output and input are the same file"),
+        (["encode", "{clip}", "{clip}", "-f"], 4, r"what encode writes is no mp4; name it .*clip\.nvc"),
+        (["encode", "{coded}", "{tmp}/out.nvc"], 3, "clip.nvc: an .nvc file, so it is encoded already"),
         (["encode", "{clip}", "{text}"], 4, "exists already; -f overwrites it"),
         (["encode", "{clip}", "/dev/null", "-f"], 4, "not a regular file"),
         (["encode", "{clip}", "{tmp}/out.nvc", "--model", "no-such"], 8, "no model 'no-such'"),
@@ -149,6 +166,33 @@ def test_errors_are_one_line_and_a_code(
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("encode {clip} {tmp}/out.nvc --device tpu", "unknown device 'tpu'"),
+        ("encode {clip} {coded}", "exists already"),
+        ("encode {clip} {tmp}/out.mkv", "what encode writes is no mkv"),
+        ("encode {clip} {tmp}/out.nvc --model none", "no model 'none'"),
+        ("decode {coded} {tmp}/out.mp4 --model {model} --device tpu", "unknown device 'tpu'"),
+        ("decode {coded} {clip} --model {model}", "exists already"),
+        ("decode {coded} {tmp}/out.avi --model {model}", "unknown output format"),
+        ("decode {coded} {tmp}/out.png --model {model}", "needs one number pattern"),
+        ("decode {coded} {tmp}/out.mp4 --model {model} --video-codec none", "no encoder named none"),
+        ("decode {cut} {tmp}/out.mp4 --model {model}", "cut.nvc"),
+    ],
+)
+def test_what_can_be_checked_is_checked_before_torch_loads(
+    arguments: str, message: str, ncodec: Run, clip: Path, coded: Path, tiny_model: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    (tmp_path / "cut.nvc").write_bytes(coded.read_bytes()[:20])
+    monkeypatch.setitem(ENVIRONMENT, "PYTHONPATH", f"{tmp_path}:{ROOT}")
+    places = {"clip": clip, "coded": coded, "cut": tmp_path / "cut.nvc", "tmp": tmp_path, "model": tiny_model}
+    assert message in error(ncodec(*arguments.format(**places).split()))
+    assert not list(tmp_path.glob("*out*"))
+
+
 @pytest.mark.parametrize("arguments", [["encode"], ["encode", "a", "b", "-q", "64"], ["--none"], ["nothing"],
                                        ["encode", "a", "b", "--gop", "nan"],
                                        ["encode", "a", "b", "--target-kbps", "inf"],
@@ -156,7 +200,15 @@ def test_errors_are_one_line_and_a_code(
 def test_wrong_usage_exits_with_2(arguments: list[str], ncodec: Run) -> None:
     run = ncodec(*arguments)
     assert run.returncode == 2
-    assert "Traceback" not in run.stderr
+    assert re.search(r"see `ncodec.* --help`|usage: `ncodec", error(run))
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="its encoder may be here")
+def test_an_encoder_whose_hardware_is_not_here(ncodec: Run, coded: Path, tiny_model: Path, tmp_path: Path) -> None:
+    run = ncodec("decode", coded, tmp_path / "out.mp4", "--model", tiny_model, "--video-codec", "h264_nvenc")
+    assert run.returncode == 9
+    assert re.search("h264_nvenc needs hardware.* --video-codec libx264 works without", error(run))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", ">&- 2>&-"])
@@ -237,28 +289,3 @@ def test_a_full_disk_is_an_output_error(job: str, clip: Path, coded: Path, tiny_
     assert run.returncode == 4, run.stderr
     assert re.match(rf"{re.escape(str(places[1]))}: ", error(run))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_progress_shows_on_a_terminal_only(coded: Path, long_clip: Path, tiny_model: Path, tmp_path: Path) -> None:
-    base = [sys.executable, "-m", "neurcodec"]
-    command = [*base, "decode", coded, tmp_path / "silent.mp4", "--model", tiny_model]
-    silent = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=True).stderr
-    assert re.fullmatch(r".*silent\.mp4: 30 frames, \d+\.\d frames/s\n", silent)
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 120))
-    command = [*base, "encode", long_clip, tmp_path / "shown.nvc", "--gop", "1", "--model", tiny_model]
-    with subprocess.Popen(command, stderr=slave, env=ENVIRONMENT) as process:
-        os.close(slave)
-        shown = b""
-        while piece := _read(master):
-            shown += piece
-    os.close(master)
-    assert process.returncode == 0
-    assert re.search(rb"encode: +\d+%\|.* \d+/300 \[\d\d:\d\d<\d\d:\d\d, +\d+\.\d+ frames/s, \d+\.\d kbps\]", shown)
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 1 << 16)
-    except OSError:  # Linux ends a pseudo-terminal with an error
-        return b""

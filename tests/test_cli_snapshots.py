@@ -18,8 +18,25 @@ from neurcodec.container import Writer
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "cli.txt"
 COMMANDS = """
 nothing
+help
+encdoe a.mp4 b.nvc
+text.txt b.nvc
+good.nvc b.mp4
+. out
+-i a.mp4 b.nvc
 --none
+batch encod
 encode
+encode -i a.mp4 b.nvc
+encode a.mp4 -o b.nvc
+encode a.mp4 b.nvc -y
+encode a.mp4 b.nvc --crf 23
+encode a.mp4 b.nvc -c:v libx265
+encode a.mp4 b.nvc -b:v 500k
+encode a.mp4 b.nvc --qualty 3
+encode a.mp4 b.nvc c.nvc
+encode a.mp4 b.mp4
+encode good.nvc b.nvc
 encode a.mp4
 encode a.mp4 b.nvc -q 64
 encode a.mp4 b.nvc -q 3 --target-size 5MB
@@ -36,6 +53,8 @@ encode text.txt text.txt
 encode text.txt folder/b.nvc
 encode none.mp4 b.nvc
 encode text.txt b.nvc
+decode good.nvc b.mp4 -c:v libx265
+decode good.nvc b.mp4 -ss 10
 decode good.nvc b.mp4 --frames 9:3
 decode good.nvc b.mp4 --frames 3
 decode good.nvc b.mp4 --frames 3:5 --start 1
@@ -57,6 +76,7 @@ verify --quick good.nvc --quiet
 verify --quick cut.nvc
 models path no-such
 batch encode
+batch encode in -o out
 batch encode none --output-dir out
 batch encode text.txt --output-dir text.txt
 batch decode good.nvc --output-dir out --suffix avi

@@ -23,6 +23,7 @@ import click
 from neurcodec import __version__
 from neurcodec.cli._help import GroupedCommands
 from neurcodec.cli._text import plain
+from neurcodec.cli._usage import one_line
 from neurcodec.errors import INTERRUPTED, NcodecError, OutputError
 from neurcodec.jobs import memory
 
@@ -124,9 +125,11 @@ def _run() -> int:
     try:
         code = group.main(prog_name="ncodec", standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _fail(one_line(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED)
     except NcodecError as error:

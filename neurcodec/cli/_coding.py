@@ -16,6 +16,33 @@ from neurcodec.extensions import LAYERED
 from neurcodec.extensions.options import OPTIONS
 from neurcodec.jobs.options import DEFAULT_MODEL, DEFAULT_QUALITY, Cluster, EncodeOptions
 
+profile = click.option(
+    "--profile",
+    type=click.Choice(["auto", "native", "layered"]),
+    default="auto",
+    show_default=True,
+    help="layered: restores a degraded AV1 base layer; native: our latents only; auto: layered where "
+    "AV1 can code the picture (64 pixels and more).",
+)
+preset = click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default=EncodeOptions.preset,
+    show_default=True,
+    help="Speed of encoding against size, for the layered profile (docs/targets.md).",
+)
+gop = click.option(
+    "--gop",
+    "gop_seconds",
+    type=_common.Number(0.04, 60),
+    default=float(EncodeOptions.gop_seconds),
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest chunk: the unit of seeking and of damage.",
+)
+model = click.option(
+    "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights."
+)
 _ENCODE = (
     click.option(
         "-q",
@@ -40,34 +67,19 @@ _ENCODE = (
         help="Smallest file with this LPIPS (squeeze), of the restored picture; needs weights.",
     ),
     click.option(
+        "--target-vmaf",
+        type=_common.Number(0, 100),
+        metavar="X",
+        help="Smallest file with this VMAF, 0 to 100, of the restored picture; needs an FFmpeg with libvmaf.",
+    ),
+    click.option(
         "--weights",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
         help="Folder of the LPIPS weights.  [default: $NEURCODEC_WEIGHTS or ~/.cache/neurcodec/weights]",
     ),
-    click.option(
-        "--profile",
-        type=click.Choice(["auto", "native", "layered"]),
-        default="auto",
-        show_default=True,
-        help="layered: restores a degraded AV1 base layer; native: our latents only; auto: layered where "
-        "AV1 can code the picture (64 pixels and more).",
-    ),
-    click.option(
-        "--preset",
-        type=click.Choice(list(PRESETS)),
-        default=EncodeOptions.preset,
-        show_default=True,
-        help="Speed of encoding against size, for the layered profile (docs/targets.md).",
-    ),
-    click.option(
-        "--gop",
-        "gop_seconds",
-        type=_common.Number(0.04, 60),
-        default=float(EncodeOptions.gop_seconds),
-        show_default=True,
-        metavar="SECONDS",
-        help="Longest chunk: the unit of seeking and of damage.",
-    ),
+    profile,
+    preset,
+    gop,
     click.option(
         "--mini-gop",
         type=click.Choice(["auto", "1", "2", "3", "4"]),
@@ -78,9 +90,7 @@ _ENCODE = (
     ),
     *OPTIONS,
     _common.no_audio,
-    click.option(
-        "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|DIR", help="The networks' weights."
-    ),
+    model,
     click.option("--bitexact", is_flag=True, help="The same file every time: its id is not random."),
     click.option("--resume", is_flag=True, help="When stopped, keep what is done in OUT.part; go on from there."),
     click.option(

@@ -1,4 +1,4 @@
-"""What the commands share: options, the progress bar, log lines."""
+"""What the commands share: options, log lines."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import logging
 import math
 import sys
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, TypeVar
 
 import click
 
 from neurcodec.cli._text import plain
-from neurcodec.jobs.options import EncodeOptions, Progress
+from neurcodec.jobs.options import EncodeOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,35 +66,3 @@ def set_up_logging(quiet: bool, verbose: bool) -> None:
     logger.handlers = [_Lines()]
     logger.propagate = False
     logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
-
-
-class Bar:
-    """A progress bar on standard error, hidden when that is not a terminal: frames, frames/s, ETA, kbps so far."""
-
-    def __init__(self, label: str, quiet: bool) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            desc=label,
-            unit=" frames",
-            disable=True if quiet else None,
-            file=sys.stderr,
-            mininterval=0.5,
-            dynamic_ncols=True,
-            leave=False,
-        )
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show where the job stands."""
-        self._bar.total = progress.total
-        if progress.seconds:
-            self._bar.set_postfix_str(f"{progress.bytes * 8 / 1000 / progress.seconds:.1f} kbps", refresh=False)
-        self._bar.update(progress.frames - self._bar.n)

@@ -10,18 +10,19 @@ from neurcodec.errors import ArgumentError
 
 _OPTIONS = {
     "Quality and size": (
-        "quality", "target_size", "target_kbps", "target_ms_ssim", "target_lpips", "weights", "preset",
+        "quality", "qualities", "goal", "seconds", "target_size", "target_kbps", "target_ms_ssim", "target_lpips",
+        "target_vmaf", "weights", "preset",
     ),
     "Part of the video": ("start", "end", "frames"),
     "Input and output": (
-        "output_dir", "suffix", "format", "video_codec", "crf", "no_audio", "salvage", "no_limits", "resume",
-        "force",
+        "output_dir", "delete_source", "suffix", "format", "video_codec", "crf", "no_audio", "salvage", "no_limits",
+        "resume", "force",
     ),
     "Running": ("jobs", "engine", "address", "gpus", "device", "compile", "threads", "as_json", "quiet", "verbose"),
 }  # fmt: skip
 _COMMANDS = {
     "Coding": ("encode", "decode", "batch"),
-    "Looking": ("info", "verify", "play", "compare"),
+    "Looking": ("probe", "info", "verify", "play", "compare"),
 }
 _REST = "Coding"
 """The heading of options that are in no group: they say how frames are coded."""

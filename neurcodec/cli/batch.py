@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 import neurcodec
-from neurcodec.cli import _coding
+from neurcodec.cli import _coding, _common
 from neurcodec.cli._common import Command
 from neurcodec.cli._help import GroupedCommand, examples
-from neurcodec.cli._text import plain
 
 _OPTIONS = (
     click.option(
@@ -60,11 +60,18 @@ def _batch(function: Command) -> Command:
     ),
 )
 @_batch
+@click.option(
+    "--delete-source",
+    is_flag=True,
+    help="Remove each source when all of its output decodes: what is left is the smaller, lossy copy.",
+)
 @_coding.encoding
-def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, **choices: Any) -> int:
+@_common.quiet
+def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, quiet: bool, **choices: Any) -> int:
     """Code every video of INPUTS as an .nvc file below DIR."""
-    arguments = _coding.encode_arguments(choices)
-    return _say(neurcodec.encode_batch(inputs, output_dir, jobs=jobs, report=_shown(as_json), **arguments), as_json)
+    delete_source = choices.pop("delete_source")
+    arguments = _coding.encode_arguments(choices) | {"delete_source": delete_source}
+    return _run(partial(neurcodec.encode_batch, inputs, output_dir, jobs=jobs, **arguments), as_json, quiet)
 
 
 @command.command(cls=GroupedCommand, epilog=examples("ncodec batch decode coded --output-dir watch --suffix mkv"))
@@ -77,38 +84,32 @@ def encode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, 
     help="Format of the results.",
 )
 @_coding.decoding
-def decode(inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, suffix: str, **choices: Any) -> int:
+@_common.quiet
+def decode(
+    inputs: tuple[str, ...], output_dir: Path, jobs: int, as_json: bool, quiet: bool, suffix: str, **choices: Any
+) -> int:
     """Turn every .nvc file of INPUTS back into a video below DIR."""
     arguments = _coding.decode_arguments(choices) | {"suffix": f".{suffix}"}
-    return _say(neurcodec.decode_batch(inputs, output_dir, jobs=jobs, report=_shown(as_json), **arguments), as_json)
+    return _run(partial(neurcodec.decode_batch, inputs, output_dir, jobs=jobs, **arguments), as_json, quiet)
 
 
-def _shown(as_json: bool) -> Callable[[dict[str, Any]], None]:
-    return _json if as_json else _line
-
-
-def _say(report: neurcodec.BatchReport, as_json: bool) -> int:
-    """The last line, and the exit code."""
+def _run(batch: Callable[..., neurcodec.BatchReport], as_json: bool, quiet: bool) -> int:
+    """Do a batch, show how it goes, and return the exit code."""
     if as_json:
+        report = batch(report=_json)
         _json({"event": "end"} | asdict(report))
-    else:
-        click.echo(f"{report.done} done, {report.skipped} skipped, {report.error} error", err=True)
+        return report.exit_code
+    from neurcodec.cli._board import Board
+
+    board = Board(quiet)
+    try:
+        report = batch(report=board)
+    except KeyboardInterrupt:
+        board.close(interrupted=True)
+        raise
+    board.close()
     return report.exit_code
 
 
 def _json(event: dict[str, Any]) -> None:
     click.echo(json.dumps(event))
-
-
-def _line(event: dict[str, Any]) -> None:
-    """A line of the summary table for a job that has ended, and for a warning."""
-    kind, file = event["event"], event["file"]
-    if kind == "done":
-        figures = f"{event['frames']:>7} frames {event['bytes']:>12,} bytes {event['fps']:>7} frames/s"
-        click.echo(plain(f"done     {figures}  {file}"))
-    elif kind == "skipped":
-        click.echo(plain(f"skipped  {'':>51}  {file}"))
-    elif kind == "warning":
-        click.echo(plain(f"warning  {file}: {event['warning']}"))
-    elif kind == "error":
-        click.echo(plain(f"error    {event['error']}"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurcodec.cli import _common
 from neurcodec.codec.settings import MAX_QUALITY
 from neurcodec.errors import DependencyError
 from neurcodec.jobs.options import DEFAULT_MODEL
@@ -107,6 +108,7 @@ def _program(name: str, text: str) -> Callable[[Any], Any]:
     show_default=True,
     help="Measurements at a time; more than one disturbs the speeds.",
 )
+@_common.quiet
 def command(
     clips: tuple[Path, ...],
     out: Path,
@@ -121,6 +123,7 @@ def command(
     cache: Path,
     known: Path | None,
     jobs: int,
+    quiet: bool,
 ) -> None:
     """Measure this codec and its peers on the first frames of CLIPS.
 
@@ -141,13 +144,16 @@ def command(
         raise click.UsageError("nothing to measure: both --qualities and --peers are 'none'")
     networks = load_networks(_names(metrics) if metrics else DEFAULT, weights or default_weights())
     for name, reason in networks.missing.items():
-        click.echo(f"ncodec: warning: {name} is left out: {reason}", err=True)
+        if not quiet:
+            click.echo(f"ncodec: warning: {name} is left out: {reason}", err=True)
     store = Cache(cache.expanduser())
     if known is not None:
         store.learn(read_report(known))
-    results = bench.run(clips, frames, codecs, networks, store, jobs)
+    results = bench.run(clips, frames, codecs, networks, store, jobs, quiet)
     run = report.Run(results, codecs, networks, f"ncodec {shlex.join(sys.argv[1:])}", jobs)
-    click.echo(f"ncodec: the report is {report.write(run, out, page)}", err=True)
+    place = report.write(run, out, page)
+    if not quiet:
+        click.echo(f"ncodec: the report is {place}", err=True)
 
 
 def _ours(qualities: tuple[int, ...], profile: str, model: str) -> list[Codec]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +13,10 @@ import neurcodec
 from neurcodec.cli import _common
 from neurcodec.errors import DependencyError
 from neurcodec.files.output import atomic_file, check_target
+from neurcodec.jobs.options import Progress
+
+if TYPE_CHECKING:
+    from neurcodec.cli._progress import Bar
 
 
 @click.command(name="compare")
@@ -39,6 +45,7 @@ from neurcodec.files.output import atomic_file, check_target
 @_common.device
 @_common.threads
 @_common.force
+@_common.quiet
 def command(
     first: Path,
     second: Path,
@@ -51,11 +58,14 @@ def command(
     device: str,
     threads: int | None,
     force: bool,
+    quiet: bool,
 ) -> None:
     """Show the videos A and B beside each other; .nvc files are decoded.
 
     The metrics are those of B against A (PSNR, MS-SSIM, and LPIPS when its weights are there), printed as well.
     """
+    from neurcodec.cli._progress import Bar
+
     try:
         from neurcodec.evaluation import side_by_side
         from neurcodec.evaluation.metrics import default_weights, load_networks
@@ -67,15 +77,24 @@ def command(
         check_target(out, source, force)
     if frame is not None:
         frames = max(frames, frame + 1)
-    decode = partial(neurcodec.decode, model=model, device=device, threads=threads)
-    sides = [side_by_side.load_side(path, frames, decode) for path in (first, second)]
-    networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
-    scores = side_by_side.score(sides[0], sides[1], networks)
-    names = side_by_side.labels(sides[0], sides[1], scores)
-    with atomic_file(out) as temporary:
-        if side_by_side.is_page(out):
-            side_by_side.save_page(temporary, sides, scores, frame)
-        else:
-            side_by_side.save(temporary, sides, names, split, frame)
-    for name in names:
+    decoding = {"model": model, "device": device, "threads": threads}
+    with Bar("compare", quiet) as bar:
+        sides = [side_by_side.load_side(path, frames, partial(_decode, decoding, bar)) for path in (first, second)]
+        bar(Progress(0, None, 0, 0.0, stage="measuring and drawing"))
+        networks = load_networks(("psnr", "ms-ssim", "lpips"), weights or default_weights())
+        scores = side_by_side.score(sides[0], sides[1], networks)
+        names = side_by_side.labels(sides[0], sides[1], scores)
+        with atomic_file(out) as temporary:
+            if side_by_side.is_page(out):
+                side_by_side.save_page(temporary, sides, scores, frame)
+            else:
+                side_by_side.save(temporary, sides, names, split, frame)
+    for name in names if not quiet else ():
         click.echo(name)
+
+
+def _decode(options: dict[str, Any], bar: Bar, source: Path, target: Path) -> None:
+    """Decode a side, and show how far that is."""
+    neurcodec.decode(
+        source, target, **options, progress=lambda state: bar(replace(state, stage=f"decoding {source.name}"))
+    )

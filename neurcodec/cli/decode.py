@@ -46,9 +46,11 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
     arguments = _coding.decode_arguments(choices)
     if choices["compile"]:  # before torch loads: threads that sleep at once make compiled code ten times slower
         os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+    from neurcodec.cli._progress import Bar
+
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
-    with _common.Bar("decode", quiet) as bar:
+    with Bar("decode", quiet) as bar:
         try:
             report = neurcodec.decode(source, target, **arguments, progress=bar)
         except DamageError as error:

@@ -39,9 +39,11 @@ def command(source: Path, target: Path, quiet: bool, verbose: bool, **choices: A
     arguments = _coding.encode_arguments(choices)
     if choices["resume"] and STANDARD in (source, target):
         raise click.UsageError("--resume needs files: a pipe cannot be read or written again")
+    from neurcodec.cli._progress import Bar
+
     _common.set_up_logging(quiet, verbose)
     start = time.perf_counter()
-    with _common.Bar("encode", quiet) as bar:
+    with Bar("encode", quiet) as bar:
         report = neurcodec.encode(source, target, **arguments, progress=bar)
     if not quiet:
         if report.found is not None:

@@ -14,9 +14,12 @@ from neurcodec.cli._text import plain
 from neurcodec.errors import DependencyError
 
 _PLAYERS = {
-    "mpv": ["--cache=yes", "--cache-secs=60", "--really-quiet", "-"],
+    "mpv": ["--cache=yes", "--cache-secs=60", "-"],
     "ffplay": ["-autoexit", "-loglevel", "error", "-i", "-"],
 }
+_STATUS = {"mpv": ["--msg-level=all=error,statusline=status"], "ffplay": ["-stats"]}
+"""What has a player show where it is."""
+_QUIET = {"mpv": ["--really-quiet"], "ffplay": ["-nostats"]}
 
 
 @click.command(name="play")
@@ -26,20 +29,25 @@ _PLAYERS = {
 @click.option("--model", metavar="NAME|DIR", help="The networks' weights.  [default: the one that FILE names]")
 @_common.device
 @_common.threads
+@_common.quiet
 def command(
-    file: Path, start: str | None, no_diffusion: bool, model: str | None, device: str, threads: int | None
+    file: Path, start: str | None, no_diffusion: bool, model: str | None, device: str, threads: int | None, quiet: bool
 ) -> int:
-    """Show the .nvc FILE in mpv or ffplay, whichever is installed; decoding runs ahead of the picture."""
+    """Show the .nvc FILE in mpv or ffplay, whichever is installed; decoding runs ahead of the picture.
+
+    The player shows where it is.
+    """
     player = next((name for name in _PLAYERS if shutil.which(name)), None)
     if player is None:
         raise DependencyError("neither mpv nor ffplay is installed; install one, or use `ncodec decode`")
     choices = {"--start": start, "--model": model, "--device": device, "--threads": threads}
     options = [str(part) for name, value in choices.items() if value is not None for part in (name, value)]
     decode = [sys.executable, "-m", "neurcodec", "decode", str(file), "-", "--quiet", *options]
-    if no_diffusion or (model is None and not _restorable(file)):
+    if no_diffusion or (model is None and not _restorable(file, quiet)):
         decode.append("--no-diffusion")
     with subprocess.Popen(decode, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as decoder:
-        shown = subprocess.run([player, *_PLAYERS[player]], stdin=decoder.stdout, check=False)
+        said = (_QUIET if quiet else _STATUS)[player]
+        shown = subprocess.run([player, *said, *_PLAYERS[player]], stdin=decoder.stdout, check=False)
         if decoder.stdout is not None:
             decoder.stdout.close()
         message = decoder.stderr.read().decode() if decoder.stderr is not None else ""
@@ -49,17 +57,16 @@ def command(
     return 1 if shown.returncode else 0
 
 
-def _restorable(file: Path) -> bool:
-    """Is the file's generator here? Else says so, where the file can be shown without."""
+def _restorable(file: Path, quiet: bool) -> bool:
+    """Is the file's generator here? Else says so, unless `quiet`, where the file can be shown without."""
     from neurcodec import api
     from neurcodec.files import models
 
     facts = api.info(file)
     here = any(known.weights_hash.hex() == facts["weights_hash"] for known in models.available())
     if not here and facts["profile"] == "layered":
-        click.echo(
-            f"{plain(str(file))}: model {plain(facts['model'])!r} is not installed; the coarse picture is shown",
-            err=True,
-        )
+        text = f"{plain(str(file))}: model {plain(facts['model'])!r} is not installed; the coarse picture is shown"
+        if not quiet:
+            click.echo(text, err=True)
         return False
     return True

@@ -21,10 +21,11 @@ def command(file: Path, quick: bool, model: str | None, no_limits: bool, quiet: 
     FILE may be "-" for standard input. The exit code is 0 when it is whole; see `ncodec --help` for the others.
     """
     import neurcodec
+    from neurcodec.cli._progress import Bar
     from neurcodec.files.pipes import name
 
     _common.set_up_logging(quiet, verbose=False)
-    with _common.Bar("verify", quiet) as bar:
+    with Bar("verify", quiet) as bar:
         report = neurcodec.verify(file, quick=quick, model=model, limits=not no_limits, progress=bar)
     if not quiet:
         what = "all latents decode to what was encoded" if report.latents else "the structure is right"

@@ -87,13 +87,19 @@ def _code(codec: Codec, setting: Setting, source: Path, clip: Clip) -> list[tupl
 
 
 def run(
-    paths: Sequence[Path], frames: int, codecs: Sequence[Codec], networks: Networks, store: Cache, jobs: int
+    paths: Sequence[Path],
+    frames: int,
+    codecs: Sequence[Codec],
+    networks: Networks,
+    store: Cache,
+    jobs: int,
+    quiet: bool = False,
 ) -> list[ClipResult]:
     """Measure all codecs on the first `frames` frames of every file, with a progress bar on a terminal."""
     check_names(paths)
     share_threads(jobs)
     total = sum(len(codec.settings(*clips.picture_size(path))) for path in paths for codec in codecs)
-    with tqdm(total=total, unit="point", disable=None, dynamic_ncols=True, file=sys.stderr) as bar:
+    with tqdm(total=total, unit="point", disable=quiet or None, dynamic_ncols=True, file=sys.stderr) as bar:
 
         def progress(text: str, count: int) -> None:
             bar.set_postfix_str(text, refresh=False)

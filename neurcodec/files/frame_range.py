@@ -83,6 +83,16 @@ def count(reader: Reader, frame_range: FrameRange | None) -> int | None:
     return max(0, end - int(frame_range.first))
 
 
+def expected(reader: Reader, frame_range: FrameRange | None) -> int | None:
+    """About how many frames a range has: of times by the frame rate; None where nothing tells."""
+    known = count(reader, frame_range)
+    rate = reader.header.frame_rate
+    if known is not None or frame_range is None or not (reader.seekable and rate):
+        return known
+    end = None if frame_range.end is None else Fraction(round(frame_range.end * rate))
+    return count(reader, FrameRange(Fraction(round(frame_range.first * rate)), end))
+
+
 def _seek(reader: Reader, frame_range: FrameRange) -> int | None:
     """Go to a range's first chunk (the one before where there are packets); returns the first pts of all if known."""
     if not reader.seekable:

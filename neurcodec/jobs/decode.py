@@ -11,7 +11,8 @@ from typing import BinaryIO
 from neurcodec.container import ModelInfo, Packet, Profile, Reader
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
-from neurcodec.files.frame_range import count
+from neurcodec.files.ffmpeg import check_hardware
+from neurcodec.files.frame_range import expected
 from neurcodec.files.output import atomic_file, atomic_pictures, check_target, is_picture_pattern
 from neurcodec.jobs.inspection import open_source
 from neurcodec.jobs.options import DecodeOptions, DecodeReport, Progress, ProgressCallback, ignore_progress
@@ -39,12 +40,23 @@ def decode_file(
     """
     options = options or DecodeOptions()
     check_target(target, source, options.overwrite)
+    if options.video_codec is not None:
+        check_hardware(options.video_codec)
     with open_source(source, options.salvage, options.limits) as reader:
         loading = loading_of(reader.header.profile, reader.model, options)
-        with decoder(loading, options.workers or 1) as own:
-            job = _Job(Playback(reader, own, options.frame_range, options.salvage), options, progress)
-            with _output(target, options.overwrite) as output:
-                job.run(output)
+        total = None if options.salvage else expected(reader, options.frame_range)
+        progress(Progress(0, total, 0, 0.0))  # loading takes a moment
+        with _output(target, options.overwrite) as output:
+            with (
+                _writer(output, reader, options) as writer,  # first: it knows at once whether it can be written
+                decoder(loading, options.workers or 1) as own,
+            ):
+                job = _Job(Playback(reader, own, options.frame_range, options.salvage), writer, total, progress)
+                job.run()
+            for line in writer.warnings():
+                logger.warning("%s", line)
+            if not job.frames:
+                raise DamageError("no chunk of frames is whole; nothing to decode")
     return job.report()
 
 
@@ -69,34 +81,34 @@ def _output(target: pipes.Place, overwrite: bool) -> AbstractContextManager[Path
     return atomic_pictures(target, overwrite) if is_picture_pattern(target) else atomic_file(target)
 
 
+def _writer(target: Path | BinaryIO, reader: Reader, options: DecodeOptions) -> VideoWriter:
+    """What the frames and packets are written with."""
+    info = video_info(reader)
+    if options.frame_range is not None:
+        info = replace(info, chapters=())
+    coding = None if options.crf is None else {"crf": str(options.crf)}
+    format = options.format or (None if isinstance(target, Path) else "mkv")
+    return VideoWriter(target, info, options.video_codec, coding, format)
+
+
 class _Job:
     """One file being decoded."""
 
-    def __init__(self, playback: Playback, options: DecodeOptions, progress: ProgressCallback) -> None:
-        self.playback, self.options, self.progress = playback, options, progress
+    def __init__(self, playback: Playback, writer: VideoWriter, total: int | None, progress: ProgressCallback) -> None:
+        self.playback, self.writer, self.total, self.progress = playback, writer, total, progress
         self.reader = playback.reader
         self.frames = 0
         self.seconds = 0.0
-        self.total = None if options.salvage else count(self.reader, options.frame_range)
 
-    def run(self, target: Path | BinaryIO) -> None:
-        """Decode everything into `target`."""
-        options = None if self.options.crf is None else {"crf": str(self.options.crf)}
-        info = video_info(self.reader)
-        if self.options.frame_range is not None:
-            info = replace(info, chapters=())
-        format = self.options.format or (None if isinstance(target, Path) else "mkv")
+    def run(self) -> None:
+        """Decode everything."""
+        self.progress(Progress(0, self.total, 0, 0.0))
         with (
-            VideoWriter(target, info, self.options.video_codec, options, format) as writer,
-            Sink[Frame | Packet](lambda item: self._write(writer, item), _WRITE_BEHIND) as sink,
+            Sink[Frame | Packet](self._write, _WRITE_BEHIND) as sink,
             closing(iter(self.playback)) as items,
         ):
             for item in items:
                 sink.put(item)
-        for line in writer.warnings():
-            logger.warning("%s", line)
-        if not self.frames:
-            raise DamageError("no chunk of frames is whole; nothing to decode")
 
     def report(self) -> DecodeReport:
         """What was done, and lost."""
@@ -109,12 +121,12 @@ class _Job:
         damage = [loss.reason for loss in self.reader.losses]
         return DecodeReport(self.frames, self.playback.chunks, (*damage, *self.playback.lost, *gaps))
 
-    def _write(self, writer: VideoWriter, item: Frame | Packet) -> None:
+    def _write(self, item: Frame | Packet) -> None:
         """In the writing thread."""
         if isinstance(item, Packet):
-            writer.write_packet(item)
+            self.writer.write_packet(item)
             return
-        writer.write(item)
+        self.writer.write(item)
         self.frames += 1
         self.seconds += float(item.duration * self.reader.header.time_base)
         done = Progress(self.frames, self.total, self.playback.bytes, self.seconds, self.playback.chunks)

@@ -7,23 +7,25 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Header, ModelInfo, Packet, Profile
-from neurcodec.errors import ArgumentError
+from neurcodec.container import Header, ModelInfo, Packet, Profile, tables
+from neurcodec.errors import ArgumentError, InputError, OutputError
 from neurcodec.files import models, pipes
+from neurcodec.files.ffmpeg import video_suffixes
 from neurcodec.files.output import atomic_file, check_target
 from neurcodec.jobs.coders import Coder, Keeping, Pending, coder
-from neurcodec.jobs.options import EncodeOptions, EncodeReport, ProgressCallback, fitting, ignore_progress
-from neurcodec.jobs.rate import PROBES, SAMPLE, RatePlan
+from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback, fitting, ignore_progress
+from neurcodec.jobs.rate import PROBES, SAMPLE, TYPICAL_PASSES, RatePlan
 from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
 from neurcodec.jobs.target import target_quality
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, header
+from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, expected_frames, header
 from neurcodec.media import Frame, VideoReader
 
 
@@ -40,19 +42,21 @@ def encode_file(
     again. Raises the errors of neurcodec.errors.
     """
     options = options or EncodeOptions()
+    _check_kinds(source, target)
     check_target(target, source, options.overwrite)
     with VideoReader(pipes.media_again(source) if options.rated else pipes.media(source)) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)
         described = header(reader.info, profile)
+        progress(Progress(0, expected_frames(reader.info), 0, 0.0))  # loading takes a moment
         found = None
         if options.metric is not None:
             from neurcodec.codec.networks import running  # torch takes seconds to load: not before the quick checks
 
             with running(options.threads):
-                found = target_quality(source, options, loading.load())
-            options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None)
+                found = target_quality(source, options, loading.load(), progress)
+            options = replace(options, quality=found.quality, target_ms_ssim=None, target_lpips=None, target_vmaf=None)
         with (
             _store(target, described, options) as store,  # outermost: it goes when the target is there
             _output(target, options) as output,
@@ -66,6 +70,18 @@ def encode_file(
             else:
                 report = Pass(making, reader, output).run()
     return replace(report, found=found)
+
+
+def _check_kinds(source: pipes.Place, target: pipes.Place) -> None:
+    """Refuse a target whose name says that it is a video (OutputError), and a source that is coded (InputError)."""
+    if isinstance(target, Path) and target.suffix.lower() in video_suffixes():
+        name, advice = target.with_suffix(".nvc"), "many files are for `ncodec batch encode`"
+        raise OutputError(f"{target}: what encode writes is no {target.suffix[1:]}; name it {name} ({advice})")
+    if isinstance(source, Path) and source.is_file():
+        with pipes.opened(source) as file:
+            if file.read(len(tables.SIGNATURE)) == tables.SIGNATURE:
+                advice = "`ncodec decode` turns it back into a video, `ncodec info` shows what it holds"
+                raise InputError(f"{source}: an .nvc file, so it is encoded already; {advice}")
 
 
 def loading_of(profile: Profile, options: EncodeOptions, info: ModelInfo) -> Loading:
@@ -119,18 +135,20 @@ def _fitted(source: pipes.Place, reader: VideoReader, output: BinaryIO, making: 
     """Write the file as often as it takes to meet the rate target; chunks that keep their quality are coded once."""
     plan = RatePlan(making.options.target_size, making.options.target_kbps)
     cuts = _probe(reader, making, plan)
-    while True:
+    for number in count(1):
         output.seek(0)
         output.truncate()
+        stage = f"pass {number} of about {max(number, TYPICAL_PASSES)}"
         with VideoReader(pipes.media_again(source)) as again:
-            report = Pass(making, again, output, plan, cuts).run()
+            report = Pass(making, again, output, plan, cuts, stage).run()
         if plan.settled(report.bytes):
-            return report
+            break
+    return report
 
 
 def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
     """Tell the plan what samples of the chunks come to; returns the frames of each chunk."""
-    options, base = making.options, float(reader.info.time_base)
+    options, base, total = making.options, float(reader.info.time_base), expected_frames(reader.info)
     waiting: deque[tuple[int, int, list[Pending]]] = deque()
     cuts: list[int] = []
     copied = 0
@@ -148,6 +166,10 @@ def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
             count, length, samples = waiting.popleft()
             plan.add(count, length, length * base, [pending() for pending in samples])
 
+    def tell() -> None:
+        making.progress(Progress(sum(cuts), total, 0, 0.0, len(cuts), "probes of all chunks"))
+
+    tell()
     making.warn(reader)
     with closing(prefetch(reader.items(), READ_AHEAD)) as items:
         for whole in chunks(reader, frames(), options):
@@ -157,6 +179,7 @@ def _probe(reader: VideoReader, making: Making, plan: RatePlan) -> list[int]:
             samples = [making.coder.submit(sample, one, lambda: None) for one in settings]
             waiting.append((len(whole.pts), whole.pts[-1] + whole.last_duration - whole.pts[0], samples))
             look(making.coder.ahead)
+            tell()
     look(0)
     plan.begin(copied)
     making.warn(reader)

@@ -81,6 +81,7 @@ def _verify_latents(path: Path, choice: str | None, frames: int, progress: Progr
     from neurcodec.files import models
 
     done, read, seconds = 0, 0, 0.0
+    progress(Progress(0, frames, 0, 0.0))
     with path.open("rb") as file, Reader(file, _limits(limits)) as reader:
         native = reader.header.profile is Profile.NATIVE
         entropy = EntropyModel.load(models.for_file(reader.model, choice, latents=native, pictures=False).entropy_path)

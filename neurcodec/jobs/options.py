@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
 from neurcodec.container import Profile
-from neurcodec.errors import ArgumentError, InputError
+from neurcodec.errors import ArgumentError, DeviceError, InputError
 from neurcodec.files.frame_range import FrameRange
 
 if TYPE_CHECKING:
@@ -62,16 +63,16 @@ def fitting(profile: Profile | None, width: int, height: int) -> Profile:
 class EncodeOptions:
     """How to encode.
 
-    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`).
-    quality: 0 (smallest file) to 63, DEFAULT_QUALITY where nothing chooses it; or one target. target_size,
-    target_kbps: bytes, or kilobits (1000) per second, of the whole file; the quality is then chosen per chunk.
-    target_ms_ssim, target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole
-    file. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of PRESETS
-    (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of
-    each chunk (native) or keeps all frames in the base (layered). extensions: as `extensions.streams.asked` gives.
-    audio: copy sound and subtitles. bitexact: the same file every time; else its id is random. resume: keep what is
-    done when the job stops, and take from what an earlier one kept. threads: CPU threads of a process, None leaves them
-    to torch. workers: processes that code chunks side by side, None is one (docs/performance.md).
+    profile: native, or layered on an AV1 base; None is the better one that can code the picture (`fitting`). quality:
+    0 (smallest file) to 63, DEFAULT_QUALITY where nothing chooses it; or one target. target_size, target_kbps: bytes,
+    or kilobits (1000) per second, of the whole file; the quality is then chosen per chunk. target_ms_ssim,
+    target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole file; target_vmaf,
+    0 to 100, likewise. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of
+    PRESETS (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of each
+    chunk (native) or keeps all frames in the base (layered). extensions: as `extensions.streams.asked` gives. audio:
+    copy sound and subtitles. bitexact: the same file every time; else its id is random. resume: keep what is done
+    when the job stops, and take from what an earlier one kept. threads: CPU threads of a process, None leaves them to
+    torch. workers: processes that code chunks side by side, None is one (docs/performance.md).
     """
 
     profile: Profile | None = None
@@ -80,6 +81,7 @@ class EncodeOptions:
     target_kbps: float | None = None
     target_ms_ssim: float | None = None
     target_lpips: float | None = None
+    target_vmaf: float | None = None
     weights: Path | None = None
     preset: str = "medium"
     model: str = DEFAULT_MODEL
@@ -96,14 +98,17 @@ class EncodeOptions:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         whole_numbers(self, "quality", least=0)
         whole_numbers(self, "target_size", "mini_gop", "threads", "workers", least=1)
         if self.target_kbps is not None and not self.target_kbps > 0:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
         if self.preset not in PRESETS:
             raise ArgumentError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
-        if self.metric is not None and not 0 <= self.metric[1] <= 1:
-            raise ArgumentError(f"{self.metric[0]} {self.metric[1]} is no target: it is outside 0..1")
+        for name, value in self._metrics.items():
+            most = 100 if name == "vmaf" else 1
+            if not 0 <= value <= most:
+                raise ArgumentError(f"{name} {value} is no target: it is outside 0..{most}")
         if sum(choice is not None for choice in (self.quality, *self._targets)) > 1:
             raise ArgumentError("give a quality or one target, not more")
         if self.cluster is not None and self.targeted:
@@ -117,7 +122,12 @@ class EncodeOptions:
 
     @property
     def _targets(self) -> tuple[float | None, ...]:
-        return self.target_size, self.target_kbps, self.target_ms_ssim, self.target_lpips
+        return self.target_size, self.target_kbps, *self._metrics.values()
+
+    @property
+    def _metrics(self) -> dict[str, float]:
+        given = {"ms-ssim": self.target_ms_ssim, "lpips": self.target_lpips, "vmaf": self.target_vmaf}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def targeted(self) -> bool:
@@ -131,10 +141,8 @@ class EncodeOptions:
 
     @property
     def metric(self) -> tuple[str, float] | None:
-        """The metric that is the target, ms-ssim or lpips, and its value; None where none is."""
-        if self.target_ms_ssim is not None:
-            return "ms-ssim", self.target_ms_ssim
-        return None if self.target_lpips is None else ("lpips", self.target_lpips)
+        """The metric that is the target, ms-ssim, lpips or vmaf, and its value; None where none is."""
+        return next(iter(self._metrics.items()), None)
 
     @property
     def settings(self) -> Settings:
@@ -169,8 +177,15 @@ class DecodeOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         whole_numbers(self, "crf", least=0)
         whole_numbers(self, "threads", "workers", least=1)
+
+
+def check_device(name: str) -> None:
+    """DeviceError for what is no device's name, before torch is loaded to see which are here."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
 
 
 def whole_numbers(options: object, *names: str, least: int) -> None:
@@ -183,13 +198,17 @@ def whole_numbers(options: object, *names: str, least: int) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds and chunks done."""
+    """Where a job stands: frames done, frames in all (None: unknown), bytes written, seconds and chunks done.
+
+    stage: what is done, where a job has several; the counts begin anew with each.
+    """
 
     frames: int
     total: int | None
     bytes: int
     seconds: float
     chunks: int = 0
+    stage: str = ""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -242,10 +261,16 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a batch made: how many files there were, how each ended, and the highest of their exit codes."""
+    """What a batch made: how many files there were, how each ended, and the highest of their exit codes.
+
+    source_bytes, bytes: of those done, before and after. passed_over: files of folders that were no inputs.
+    """
 
     jobs: int
     done: int
     skipped: int
     error: int
     exit_code: int
+    source_bytes: int = 0
+    bytes: int = 0
+    passed_over: int = 0

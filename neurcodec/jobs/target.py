@@ -13,9 +13,11 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,8 +26,8 @@ from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import MAX_QUALITY, Pictures
 from neurcodec.errors import DependencyError, InputError, TargetError
 from neurcodec.files import pipes
-from neurcodec.jobs.options import EncodeOptions, Found, fitting
-from neurcodec.jobs.writing import header
+from neurcodec.jobs.options import EncodeOptions, Found, Progress, ProgressCallback, fitting, ignore_progress
+from neurcodec.jobs.writing import expected_frames, header
 from neurcodec.media import Frame, VideoReader
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ SAMPLES = 4
 SAMPLE_FRAMES = 16
 SAMPLE_BYTES = 256 << 20
 """Bytes of RGB frames that are held; of large pictures fewer frames are sampled."""
-TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS"}
-SMALLEST = {"ms-ssim": 176, "lpips": 32}
+TITLES = {"ms-ssim": "MS-SSIM", "lpips": "LPIPS", "vmaf": "VMAF"}
+SMALLEST = {"ms-ssim": 176, "lpips": 32, "vmaf": 32}
 """Pixels that a picture must have on both sides."""
 _NO_MATTER = {
     "quality",
@@ -50,6 +52,7 @@ _NO_MATTER = {
     "target_kbps",
     "target_ms_ssim",
     "target_lpips",
+    "target_vmaf",
     "weights",
     "model",
     "audio",
@@ -69,29 +72,35 @@ class Sample(NamedTuple):
     weight: int
 
 
-def target_quality(source: pipes.Place, options: EncodeOptions, codec: ChunkCodec) -> Found:
+def target_quality(
+    source: pipes.Place, options: EncodeOptions, codec: ChunkCodec, progress: ProgressCallback = ignore_progress
+) -> Found:
     """The lowest quality that meets the metric target of `options` on samples; `codec` must have its generator.
 
-    The target is a mean over the frames, of ms-ssim the least and of lpips the most. Earlier measurements are kept in
-    $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec. Raises TargetError where no quality is enough;
+    The target is a mean over the frames, of lpips the most and of the others the least. Earlier measurements are kept
+    in $NEURCODEC_CACHE/targets, or below ~/.cache/neurcodec. Raises TargetError where no quality is enough;
     DependencyError, ModelError or InputError where it cannot be measured.
     """
     assert options.metric is not None
     metric, target = options.metric
     compare = _metric(metric, options.weights)
-    samples, chunks, header = take_samples(source, options)
+    samples, chunks, header = take_samples(source, options, progress)
     smallest = SMALLEST[metric]
     if min(header.width, header.height) < smallest:
         raise InputError(f"{pipes.name(source)}: {TITLES[metric]} needs at least {smallest}x{smallest} pixels")
     known = _Known(_key(metric, samples, options, codec))
+    last = ""
 
     def gap(quality: int) -> float:
+        nonlocal last
         if quality not in known.values:
             settings = replace(options.settings, quality=quality)
-            known.add(quality, _measure(compare, samples, settings, codec, header))
+            stage = f"trying quality {quality}{last}"
+            known.add(quality, _measure(compare, samples, settings, codec, header, stage, progress))
             logger.info("quality %d: %s %.5f", quality, TITLES[metric], known.values[quality])
         value = known.values[quality]
-        return value - target if metric == "ms-ssim" else target - value
+        last = f" (quality {quality}: {TITLES[metric]} {value:.4g})"
+        return target - value if metric == "lpips" else value - target
 
     quality = search(gap)
     best = known.values[quality]
@@ -127,18 +136,23 @@ def search(gap: Callable[[int], float]) -> int:
     return high
 
 
-def take_samples(source: pipes.Place, options: EncodeOptions) -> tuple[list[Sample], int, Header]:
+def take_samples(
+    source: pipes.Place, options: EncodeOptions, progress: ProgressCallback = ignore_progress
+) -> tuple[list[Sample], int, Header]:
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     kept: list[tuple[list[Frame], int]] = []
-    step, chunks = 1, 0
+    step, chunks, read = 1, 0, 0
     with VideoReader(pipes.media_again(source)) as reader:
+        total, stage = expected_frames(reader.info), "taking samples"
+        progress(Progress(0, total, 0, 0.0, 0, stage))
         for chunk in split(reader, reader.info.time_base, options.gop_seconds):
             if chunks % step == 0:
                 most = max(1, SAMPLE_BYTES // ((SAMPLES + 1) * chunk[0].rgb.nbytes))
                 kept.append((chunk[: min(most, SAMPLE_FRAMES)], len(chunk)))
             if len(kept) > SAMPLES:
                 kept, step = kept[::2], 2 * step
-            chunks += 1
+            chunks, read = chunks + 1, read + len(chunk)
+            progress(Progress(read, total, 0, 0.0, chunks, stage))
         head = header(reader.info, fitting(options.profile, reader.info.width, reader.info.height))
     samples = []
     for frames, weight in kept:
@@ -151,11 +165,15 @@ def _metric(name: str, weights: Path | None) -> Compare:
     try:
         from neurcodec.evaluation import scoring
         from neurcodec.evaluation.metrics import default_weights
+        from neurcodec.evaluation.programs import find
     except ImportError as error:
         text = f"a target of {TITLES[name]} needs packages that are not installed ({error}): pip install"
         raise DependencyError(f"{text} 'neurcodec[bench]'") from error
     if name == "lpips":
         return _lpips(weights or default_weights())
+    if name == "vmaf":
+        find("ffmpeg")  # before anything is measured
+        return vmaf
 
     def compare(source: Frames, frames: Frames) -> float:
         value = scoring.ms_ssim(source, frames)
@@ -183,12 +201,34 @@ def _lpips(weights: Path) -> Compare:
     return compare
 
 
-def _measure(compare: Compare, samples: list[Sample], settings: Settings, codec: ChunkCodec, header: Header) -> float:
+def vmaf(source: Frames, frames: Frames) -> float:
+    """VMAF (v0.6.1), 0 to 100, by an FFmpeg that has it; DependencyError without."""
+    from neurcodec.evaluation.programs import Raw, find
+    from neurcodec.evaluation.programs import vmaf as measured
+
+    program = find("ffmpeg")
+    with TemporaryDirectory(prefix="ncodec-vmaf-") as place:
+        pair = zip(("source", "other"), (source, frames), strict=True)
+        raw = [Raw.write(Path(place), name, pictures, Fraction(25), "420") for name, pictures in pair]
+        return measured(program, *raw)["vmaf"]
+
+
+def _measure(
+    compare: Compare,
+    samples: list[Sample],
+    settings: Settings,
+    codec: ChunkCodec,
+    header: Header,
+    stage: str,
+    progress: ProgressCallback,
+) -> float:
     """The weighted mean of the metric over all samples, coded and restored."""
-    total = 0.0
+    total, done, frames = 0.0, 0, sum(len(sample.pictures.pts) for sample in samples)
     for pictures, weight in samples:
+        progress(Progress(done, frames, 0, 0.0, 0, stage))
         shown = codec.decode(codec.parse(codec.encode(pictures, settings), header))
         total += weight * compare(pictures.rgb, np.stack(list(shown)))
+        done += len(pictures.pts)
     return total / sum(sample.weight for sample in samples)
 
 

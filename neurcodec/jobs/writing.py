@@ -81,8 +81,18 @@ def minor_version(profile: Profile, options: EncodeOptions) -> int:
     return features.EXTENSIONS if options.extensions or filled else 0
 
 
+def expected_frames(info: VideoInfo) -> int | None:
+    """How many frames a video has, as its container says or its length lets expect."""
+    if info.frames:
+        return info.frames
+    return round(info.duration * info.frame_rate) if info.duration and info.frame_rate else None
+
+
 class Pass:
-    """A reading of `reader` that writes `output`; with a plan every chunk has its own quality, and is observed."""
+    """A reading of `reader` that writes `output`; with a plan every chunk has its own quality, and is observed.
+
+    stage: what the progress calls it.
+    """
 
     def __init__(
         self,
@@ -91,8 +101,10 @@ class Pass:
         output: BinaryIO,
         plan: RatePlan | None = None,
         cuts: Sequence[int] | None = None,
+        stage: str = "",
     ) -> None:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
+        self.stage, self.total = stage, expected_frames(reader.info)
         self.info = reader.info
         minor = minor_version(making.header.profile, self.options)
         self.writer = Writer(output, making.header, making.model, bitexact=self.options.bitexact, minor=minor)
@@ -104,6 +116,7 @@ class Pass:
 
     def run(self) -> EncodeReport:
         """Write everything."""
+        self._report()
         self.making.warn(self.reader)
         if self.options.audio:
             for stream in self.info.streams:
@@ -187,12 +200,5 @@ class Pass:
         self._report()
 
     def _report(self) -> None:
-        done = Progress(self.frames, self._total(), self.writer.bytes_written, self.seconds, self.chunks)
-        self.making.progress(done)
-
-    def _total(self) -> int | None:
-        if self.info.frames:
-            return self.info.frames
-        if self.info.duration and self.info.frame_rate:
-            return round(self.info.duration * self.info.frame_rate)
-        return None
+        written = self.writer.bytes_written
+        self.making.progress(Progress(self.frames, self.total, written, self.seconds, self.chunks, self.stage))

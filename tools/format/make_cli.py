@@ -28,8 +28,8 @@ def sections(command: click.Command, name: str, parent: click.Context | None = N
                 yield from sections(found, child, context)
 
 
-def exit_codes() -> str:
-    """The table of exit codes, from the exception tree."""
+def codes() -> list[tuple[int, str]]:
+    """Exit codes with their meaning, from the exception tree."""
     rows = [(0, "Done"), (2, "Wrong usage: an unknown option, a bad value"), (errors.INTERRUPTED, "Ctrl-C or SIGTERM")]
     tree = ast.parse(Path(errors.__file__).read_text())
     for node in tree.body:
@@ -37,15 +37,16 @@ def exit_codes() -> str:
             if node.name == "ArgumentError":  # of functions; a command says it as wrong usage
                 continue
             rows.append((getattr(errors, node.name).exit_code, (ast.get_docstring(node) or "").rstrip(".")))
-    return "\n".join(f"| {code} | {meaning} |" for code, meaning in sorted(rows))
+    return sorted(rows)
 
 
 def reference() -> str:
     """The whole document."""
+    table = "\n".join(f"| {code} | {meaning} |" for code, meaning in codes())
     head = (
         "# Command reference\n\nMade by `make docs` from the commands; do not edit.\n\n"
         "Errors are one line on standard error, `ncodec: error: what, where, what to do`, and an exit code:\n\n"
-        f"| code | meaning |\n|---|---|\n{exit_codes()}\n\n"
+        f"| code | meaning |\n|---|---|\n{table}\n\n"
     )
     return head + "\n".join(sections(group, "ncodec"))
 

@@ -1,0 +1,1 @@
+_NCODEC_COMPLETE=fish_source ncodec | source
