@@ -36,18 +36,20 @@ def user_metadata(metadata: dict[str, str]) -> dict[str, str]:
     return kept
 
 
-def describe(stream: Any) -> StreamInfo | None:
-    """Describe a PyAV input stream; None when it is of a kind or codec that cannot be copied."""
+def describe(stream: Any) -> StreamInfo:
+    """Describe a PyAV input stream; ValueError, which says why, when it cannot be copied."""
     kind, context = KINDS.get(stream.type), stream.codec_context
     common = {"time_base": stream.time_base, "disposition": int(stream.disposition)}
     common["metadata"] = user_metadata(stream.metadata)
     if kind == StreamKind.ATTACHMENT:
         return StreamInfo(kind, "none", extradata=stream.data, **common)
     if kind is None or context is None:
-        return None
+        raise ValueError("FFmpeg does not know its kind" if kind is None else "FFmpeg has no decoder for it")
     common |= {"extradata": context.extradata or b"", "bit_rate": context.bit_rate or 0}
     common["codec_tag"] = _codec_tag(context)
     if kind == StreamKind.AUDIO:
+        if not context.sample_rate or not context.layout.nb_channels:
+            raise ValueError("it says no sample rate or channels, as where there is no sound in it")
         common["sample_rate"] = context.sample_rate
         common["channel_layout"] = context.layout.name
         common["sample_format"] = context.format.name if context.format else ""

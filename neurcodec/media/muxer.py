@@ -110,9 +110,10 @@ class Muxer:
         """Write what the encoder still holds, and the file's end."""
         packets = self._video.encode(None)
         self._mux(packets[:-1])
-        for last in packets[-1:]:  # in MP4 its duration ends the track, whichever frame is shown last
+        for last in packets[-1:]:  # decoded last, it is shown in its place: its time ends the track in MP4
             self._note_start(last)
-            last.duration = max(1, self._end - self._start + self._first_dts - last.dts)
+            last.dts = last.pts
+            last.duration = max(1, self._end - last.pts)
             self._container.mux(last)
         self._container.close()
 

@@ -1,0 +1,135 @@
+"""The streams of a source: how it is opened, which are taken, and what of their facts has no place here."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from math import cos, radians, sin
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import av.error
+from av.stream import Discard
+
+from neurcodec.container.values import StreamInfo
+from neurcodec.errors import InputError, LimitError
+from neurcodec.media import copied
+
+ATTACHED_PICTURE = 1 << 10
+DEFAULT = 1
+GENERATE_PTS = 1  # PyAV sets this flag; the timestamps that FFmpeg then makes up for AVI are in the wrong order
+MAX_PIXELS = 1 << 28  # of one picture; FFmpeg refuses larger ones before it allocates them
+
+LOST = {
+    "MASTERING_DISPLAY_METADATA": "the mastering display's data",
+    "CONTENT_LIGHT_LEVEL": "the light levels",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "SPHERICAL": "the projection of a 360 degree video",
+    "STEREO3D": "the 3D mode",
+    "ICC_PROFILE": "the ICC profile",
+    "A53_CC": "captions inside the video stream",
+}
+"""Side data of frames, by PyAV's names, that a file has no place for."""
+
+
+def reason(error: BaseException) -> str:
+    """What an error of FFmpeg or of the system says, in one line."""
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+
+
+def opened(source: str | Path | BinaryIO, name: str) -> Any:
+    """The PyAV input container; InputError when it cannot be read as media."""
+    try:
+        file = str(source.absolute()) if isinstance(source, Path) else source  # else "12:30.mp4" names a protocol
+        container = av.open(file, "r", metadata_errors="replace", options={"max_pixels": str(MAX_PIXELS)})
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{name}: cannot be read as media ({reason(error)})") from None
+    container.flags &= ~GENERATE_PTS
+    return container
+
+
+def choose_video(container: Any, name: str, number: int | None) -> Any:
+    """The video stream of this number among all streams, or the default one, else the largest, ready to decode.
+
+    InputError where there is none, or none that FFmpeg decodes; LimitError where its pictures are too large.
+    """
+    streams = [stream for stream in container.streams.video if not stream.disposition & ATTACHED_PICTURE]
+    if not streams:
+        raise InputError(f"{name}: holds no video stream; nothing to encode")
+    if number is None:
+        stream = max(streams, key=_worth)
+    elif not (chosen := [stream for stream in streams if stream.index == number]):
+        known = ", ".join(str(stream.index) for stream in streams)
+        raise InputError(f"{name}: stream {number} is no video stream; there is {known}")
+    else:
+        stream = chosen[0]
+    context = stream.codec_context
+    if context is None:
+        raise InputError(f"{name}: FFmpeg has no decoder for its video stream")
+    if context.width * context.height > MAX_PIXELS:
+        raise LimitError(f"{name}: pictures of {context.width}x{context.height} are above the limit")
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.thread_type = "AUTO"
+    if context.name == "libdav1d":
+        stream.thread_count = 1  # its frame threads can hang for ever on damaged packets (measured)
+    return stream
+
+
+def _worth(stream: Any) -> tuple[bool, bool, int]:
+    context = stream.codec_context
+    size = context.width * context.height if context is not None else 0
+    return context is not None, bool(stream.disposition & DEFAULT), size
+
+
+def choose_copied(container: Any, video: Any) -> tuple[dict[int, StreamInfo], list[str]]:
+    """The streams to copy, by their numbers in the source, and a line for each that is not taken."""
+    infos: dict[int, StreamInfo] = {}
+    notes = []
+    for stream in container.streams:
+        if stream is video or stream.discard == Discard.all:  # the latter is a QuickTime track of chapters
+            continue
+        if stream.type == "video":
+            cover = stream.disposition & ATTACHED_PICTURE
+            what = "cover picture" if cover else "further video stream; --video-stream chooses another"
+            notes.append(f"stream {stream.index} ({what}) is not kept")
+            continue
+        try:
+            infos[stream.index] = copied.describe(stream)
+        except ValueError as error:
+            notes.append(f"stream {stream.index} ({stream.type}) is not kept: {error}")
+    return infos, notes
+
+
+def side_data(frame: Any) -> dict[str, bytes]:
+    """A frame's side data by PyAV's names; nothing where it has some that PyAV does not know."""
+    try:
+        return {data.type.name: bytes(data) for data in frame.side_data}
+    except ValueError:  # one unknown type hides all
+        return {}
+
+
+def display_matrix(frame: Any) -> tuple[int, ...] | None:
+    """The nine integers that turn a frame for display; None where it is upright."""
+    known = side_data(frame)
+    if "DISPLAYMATRIX" in known:
+        return struct.unpack("=9i", known["DISPLAYMATRIX"][:36])
+    if not frame.rotation:
+        return None
+    across, along = (round(part * (1 << 16)) for part in (sin(radians(-frame.rotation)), cos(radians(frame.rotation))))
+    return along, across, 0, -across, along, 0, 0, 0, 1 << 30
+
+
+def lost_of_track(stream: Any) -> Iterator[str]:
+    """What a video stream's own tags say that has no place in the file."""
+    named = {key.lower(): value for key, value in stream.metadata.items()}
+    facts = [f"{key} ({named[key]})" for key in ("language", "title", "timecode") if named.get(key, "und") != "und"]
+    flags = [flag.name for flag in stream.disposition if flag.name and flag != DEFAULT]
+    if flags:
+        facts.append(f"flags ({', '.join(flags)})")
+    if facts:
+        yield f"of the video track, {' and '.join((', '.join(facts[:-1]), facts[-1]) if facts[1:] else facts)} are lost"
+    if named.get("alpha_mode") == "1":
+        yield "transparency is not kept"
