@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 from typing import Any
 
 import av
 from av.bitstream import BitStreamFilterContext
-from av.codec.codec import UnknownCodecError
 
 from neurcodec.container.values import Packet, StreamInfo, StreamKind
 
@@ -66,32 +64,22 @@ def _codec_tag(context: Any) -> int:
     return int.from_bytes(tag, "little") if len(tag) == 4 else 0
 
 
-def supports(container: Any, info: StreamInfo) -> bool:
-    """Tell whether the output format of `container` can hold the stream."""
-    if info.kind == StreamKind.ATTACHMENT:
-        return bool(container.format.name == "matroska")
-    if info.kind not in STAND_INS:
-        return False
-    try:
-        decoder = av.Codec(info.codec, "r")
-    except UnknownCodecError:
-        return False
-    return decoder.type == info.kind.name.lower() and decoder.name in container.supported_codecs
-
-
 def add(container: Any, info: StreamInfo) -> Any:
     """Add the stream to the PyAV output `container` and return it; its packets are muxed as they are.
 
-    PyAV makes a stream without an encoder only from a template stream. The template comes from a scratch file, with
-    any codec that the format holds; a pass-through bitstream filter then puts the wanted codec in its place.
+    PyAV makes a stream without an encoder only from a template stream. The template comes from a scratch file of the
+    same format, with any codec that it holds; a pass-through bitstream filter then puts the wanted codec in its place.
     """
     if info.kind == StreamKind.ATTACHMENT:
         name = info.metadata.get("filename", "attachment")
         return container.add_attachment(name, info.metadata.get("mimetype", "application/octet-stream"), info.extradata)
+    decoder = av.Codec(info.codec, "r")
+    if decoder.type != info.kind.name.lower():
+        raise ValueError(f"{info.codec} is no codec for it")
     stand_in = next(name for name in STAND_INS[info.kind] if av.Codec(name, "w").name in container.supported_codecs)
-    with av.open(io.BytesIO(), "w", format="matroska") as scratch:
+    with av.open(io.BytesIO(), "w", format=container.format.name) as scratch:
         template = scratch.add_stream(stand_in)
-        BitStreamFilterContext("null", in_stream=av.Codec(info.codec, "r"), out_stream=template)
+        BitStreamFilterContext("null", in_stream=decoder, out_stream=template)
         stream: Any = container.add_stream_from_template(template, opaque=True)
     context = stream.codec_context
     context.extradata = info.extradata or None
@@ -109,10 +97,12 @@ def add(container: Any, info: StreamInfo) -> Any:
 
 
 def to_av(packet: Packet, info: StreamInfo, stream: Any) -> Any:
-    """Return the packet as PyAV muxes it into `stream`."""
+    """Return the packet as PyAV muxes it into `stream`, whose header is written; its times are in that one's units."""
     out: Any = av.Packet(packet.data)
     out.stream = stream
-    out.time_base = Fraction(info.time_base)
-    out.pts, out.dts, out.duration = packet.pts, packet.dts, packet.duration
+    out.time_base = stream.time_base
+    scale = info.time_base / stream.time_base
+    out.pts, out.dts = (None if time is None else round(time * scale) for time in (packet.pts, packet.dts))
+    out.duration = round(packet.duration * scale)
     out.is_keyframe = packet.keyframe
     return out

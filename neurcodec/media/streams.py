@@ -12,9 +12,9 @@ import av
 import av.error
 from av.stream import Discard
 
-from neurcodec.container.values import StreamInfo
+from neurcodec.container.values import StreamInfo, StreamKind
 from neurcodec.errors import InputError, LimitError
-from neurcodec.media import copied
+from neurcodec.media import copied, formats
 
 ATTACHED_PICTURE = 1 << 10
 DEFAULT = 1
@@ -87,7 +87,7 @@ def _worth(stream: Any) -> tuple[bool, bool, int]:
 def choose_copied(container: Any, video: Any) -> tuple[dict[int, StreamInfo], list[str]]:
     """The streams to copy, by their numbers in the source, and a line for each that is not taken."""
     infos: dict[int, StreamInfo] = {}
-    notes = []
+    notes: list[str] = []
     for stream in container.streams:
         if stream is video or stream.discard == Discard.all:  # the latter is a QuickTime track of chapters
             continue
@@ -97,10 +97,20 @@ def choose_copied(container: Any, video: Any) -> tuple[dict[int, StreamInfo], li
             notes.append(f"stream {stream.index} ({what}) is not kept")
             continue
         try:
-            infos[stream.index] = copied.describe(stream)
+            info = copied.describe(stream)
         except ValueError as error:
             notes.append(f"stream {stream.index} ({stream.type}) is not kept: {error}")
-    return infos, notes
+            continue
+        if formats.holders(info):
+            infos[stream.index] = info
+        else:
+            known = ", ".join(formats.FORMATS)
+            notes.append(f"stream {stream.index} ({info.codec}) is not kept: none of {known} can hold it as it is")
+    fonts = [index for index, info in infos.items() if info.kind == StreamKind.ATTACHMENT]
+    names = [(f"stream {index} ({info.codec})", info) for index, info in infos.items() if index not in fonts]
+    if fonts:
+        notes.append(f"{formats.attached(len(fonts))} kept in mkv only")
+    return infos, [*notes, *formats.where_kept(names)]
 
 
 def side_data(frame: Any) -> dict[str, bytes]:
