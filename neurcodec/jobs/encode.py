@@ -41,7 +41,7 @@ def encode_file(
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
-    with VideoReader(pipes.media_again(source) if options.rated else pipes.media(source)) as reader:
+    with VideoReader(pipes.media_again(source) if options.targeted else pipes.media(source)) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer
+from neurcodec.container import Gop, Header, Limits, ModelInfo, Packet, Profile, Writer
 from neurcodec.files import chapters
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 READ_AHEAD = 16  # frames and packets
 _PACKET_BYTES = 1 << 20  # copied packets that wait for a chunk's end, in all
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,13 @@ class Making:
     def warn(self, reader: VideoReader) -> None:
         """Log what the reader has found and was not said yet."""
         for line in reader.warnings():
-            if line not in self.said:
-                self.said.add(line)
-                logger.warning("%s", line)
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Log a warning that was not said yet."""
+        if line not in self.said:
+            self.said.add(line)
+            logger.warning("%s", line)
 
 
 def gathered(frames: list[Frame]) -> Pictures:
@@ -88,7 +94,10 @@ class Pass:
     ) -> None:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
         self.info = reader.info
-        self.writer = Writer(output, making.header, making.model, bitexact=making.options.bitexact)
+        unlimited = replace(
+            _LIMITS, seconds=Limits.none().seconds
+        )  # a reader's limit, no reason to refuse one's own video
+        self.writer = Writer(output, making.header, making.model, unlimited, making.options.bitexact)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[tuple[Pending | None, list[Packet]]] = deque()
@@ -98,6 +107,7 @@ class Pass:
     def run(self) -> EncodeReport:
         """Write everything."""
         self.making.warn(self.reader)
+        self._check_length(self.info.duration or 0)
         if self.options.audio:
             for stream in self.info.streams:
                 self.writer.write_stream(stream)
@@ -110,9 +120,15 @@ class Pass:
         self._write(0)
         self.writer.close()
         self.making.warn(self.reader)
+        self._check_length(self.seconds)
         return EncodeReport(
             self.writer.frames, self.chunks, self.writer.bytes_written, self.info.width, self.info.height, self.seconds
         )
+
+    def _check_length(self, seconds: Fraction | float) -> None:
+        if seconds > _LIMITS.seconds:
+            hours = _LIMITS.seconds // 3600
+            self.making.say(f"the video is longer than {hours} hours: reading its file takes --no-limits")
 
     def _drain(self, items: Iterable[Frame | Packet]) -> None:
         """Take the packets behind the last frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import av
@@ -20,6 +21,8 @@ USUAL_LAYOUTS = {
     f"{count} channels": layout
     for count, layout in enumerate(("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"), 1)
 }
+KEY_BYTES, VALUE_BYTES = 255, 1 << 16  # of metadata, as the format bounds them
+METADATA_BYTES, PAIRS = 1 << 19, 1024  # in all
 DISPOSITIONS = (1 << 31) - 1  # FFmpeg's are bits of a signed integer
 STAND_INS = {StreamKind.AUDIO: ("aac", "libopus"), StreamKind.SUBTITLE: ("ass", "mov_text", "webvtt")}
 
@@ -32,6 +35,17 @@ def user_metadata(metadata: dict[str, str]) -> dict[str, str]:
         if plain not in DROPPED_KEYS and not plain.startswith(STATISTICS):
             kept[key] = value
     return kept
+
+
+def too_long(metadata: Mapping[str, str]) -> list[str]:
+    """Return the keys of tags that are longer than a file can hold; ones behind the most that it holds count too."""
+    long, size = [], 0
+    for count, (key, value) in enumerate(metadata.items()):
+        lengths = len(key.encode(errors="replace")), len(value.encode(errors="replace"))
+        size += sum(lengths)
+        if not 1 <= lengths[0] <= KEY_BYTES or lengths[1] > VALUE_BYTES or size > METADATA_BYTES or count >= PAIRS:
+            long.append(key)
+    return long
 
 
 def describe(stream: Any) -> StreamInfo:

@@ -149,7 +149,7 @@ class VideoReader:
         self._check_end(end)
 
     def _copy(self, packet: Any) -> Packet:
-        times = packet.pts, packet.dts, packet.duration or 0
+        times = packet.pts, packet.dts, max(0, packet.duration or 0)
         number = self._numbers[packet.stream.index]
         return Packet(number, bytes(packet), *times, packet.is_keyframe, packet.is_discard)
 
@@ -186,6 +186,8 @@ class VideoReader:
         self._timeline = Timeline[av.VideoFrame](nominal_step(stream.time_base, rate), room)
         depth = max(component.bits for component in first.format.components)
         self._note_picture(first, depth, matrix)
+        metadata, lost = streams.short(copied.user_metadata(self._container.metadata))
+        self._notes += [lost] if lost else []
         return VideoInfo(
             width=first.width,
             height=first.height,
@@ -202,7 +204,7 @@ class VideoReader:
             codec=stream.codec.canonical_name,
             duration=self._duration(),
             frames=stream.frames or None,
-            metadata=copied.user_metadata(self._container.metadata),
+            metadata=metadata,
             streams=tuple(self._copied.values()),
             chapters=tuple(map(self._chapter, self._container.chapters())),
         )
@@ -223,7 +225,7 @@ class VideoReader:
 
     def _chapter(self, chapter: Any) -> Chapter:
         start, end = (self._clock.shown(chapter[name], chapter["time_base"]) for name in ("start", "end"))
-        return Chapter(start, end, chapter["time_base"], chapter["metadata"])
+        return Chapter(start, end, chapter["time_base"], streams.short(chapter["metadata"])[0])
 
     def _duration(self) -> Fraction | None:
         if self._video.duration:

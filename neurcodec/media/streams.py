@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import cos, radians, sin
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +13,7 @@ import av
 import av.error
 from av.stream import Discard
 
-from neurcodec.container.values import StreamInfo, StreamKind
+from neurcodec.container.values import Limits, StreamInfo, StreamKind
 from neurcodec.errors import InputError, LimitError
 from neurcodec.media import copied, formats
 
@@ -85,32 +86,56 @@ def _worth(stream: Any) -> tuple[bool, bool, int]:
 
 
 def choose_copied(container: Any, video: Any) -> tuple[dict[int, StreamInfo], list[str]]:
-    """The streams to copy, by their numbers in the source, and a line for each that is not taken."""
+    """The streams to copy, by their numbers in the source, and what is to be said of them and the others."""
     infos: dict[int, StreamInfo] = {}
     notes: list[str] = []
+    limits, room = Limits(), Limits().stream_bytes
+    beyond = 0
     for stream in container.streams:
         if stream is video or stream.discard == Discard.all:  # the latter is a QuickTime track of chapters
             continue
+        name = f"stream {stream.index} ({stream.type})"
         if stream.type == "video":
             cover = stream.disposition & ATTACHED_PICTURE
             what = "cover picture" if cover else "further video stream; --video-stream chooses another"
             notes.append(f"stream {stream.index} ({what}) is not kept")
             continue
         try:
-            info = copied.describe(stream)
+            info = _short_tags(copied.describe(stream), name, notes)
         except ValueError as error:
-            notes.append(f"stream {stream.index} ({stream.type}) is not kept: {error}")
+            notes.append(f"{name} is not kept: {error}")
             continue
-        if formats.holders(info):
+        size = len(info.extradata) + copied.METADATA_BYTES
+        if len(infos) >= limits.streams or size > min(room, limits.record_bytes):
+            beyond += 1
+        elif formats.holders(info):
             infos[stream.index] = info
+            room -= size
         else:
             known = ", ".join(formats.FORMATS)
             notes.append(f"stream {stream.index} ({info.codec}) is not kept: none of {known} can hold it as it is")
+    if beyond:
+        most = f"{limits.streams} streams with {limits.stream_bytes >> 20} MiB of headers and attachments"
+        notes.append(f"{beyond} {'stream is' if beyond == 1 else 'streams are'} not kept: a file holds {most} at most")
     fonts = [index for index, info in infos.items() if info.kind == StreamKind.ATTACHMENT]
     names = [(f"stream {index} ({info.codec})", info) for index, info in infos.items() if index not in fonts]
     if fonts:
         notes.append(f"{formats.attached(len(fonts))} kept in mkv only")
     return infos, [*notes, *formats.where_kept(names)]
+
+
+def _short_tags(info: StreamInfo, name: str, notes: list[str]) -> StreamInfo:
+    tags, lost = short(info.metadata)
+    if lost:
+        notes.append(f"of {name}, {lost}")
+    return replace(info, metadata=tags)
+
+
+def short(metadata: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """The tags that a file can hold, and a clause that says which are too long; empty for none."""
+    long = copied.too_long(metadata)
+    kept = {key: value for key, value in metadata.items() if key not in long}
+    return kept, f"metadata {', '.join(key[:40] for key in long)} is not kept: it is too long" if long else ""
 
 
 def side_data(frame: Any) -> dict[str, bytes]:
