@@ -170,7 +170,7 @@ def test_the_length_of_an_open_video_and_its_end(coded: Path, tiny_model: Path) 
     frames = iter(video)
     next(frames)
     video.close()
-    with pytest.raises(ArgumentError, match="clip.nvc: the video is closed"):
+    with pytest.raises(ArgumentError, match="nvc: the video is closed"):
         next(frames)
     with pytest.raises(ArgumentError, match="the video is closed"):
         video[0]

@@ -20,7 +20,7 @@ from media_clips import make_clip, picture, rewrite
 
 from neurcodec.container import Packet, StreamInfo, StreamKind
 from neurcodec.errors import InputError, LimitError, OutputError
-from neurcodec.media import Frame, VideoInfo, VideoReader, VideoWriter
+from neurcodec.media import Frame, Reading, VideoInfo, VideoReader, VideoWriter
 
 
 def frames_of(path: Path) -> tuple[list[Frame], list[str]]:
@@ -279,10 +279,10 @@ def test_one_video_stream_is_kept_and_alpha_is_left_out(tmp_path: Path) -> None:
     frames, warnings = frames_of(tmp_path / "a.mkv")
     assert frames[0].rgb.shape == (48, 96, 3)  # the larger one
     assert "stream 0 (further video stream; --video-stream chooses another) is not kept" in warnings
-    with VideoReader(tmp_path / "a.mkv", video_stream=0) as reader:
+    with VideoReader(tmp_path / "a.mkv", Reading(video_stream=0)) as reader:
         assert reader.info.width == 64
     with pytest.raises(InputError, match="stream 5 is no video stream; there is 0, 1"):
-        VideoReader(tmp_path / "a.mkv", video_stream=5)
+        VideoReader(tmp_path / "a.mkv", Reading(video_stream=5))
     encoder: Any = av.CodecContext.create("png", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "rgba", Fraction(1, 25)
     rgba = np.concatenate([picture(64, 48, 0), np.full((48, 64, 1), 128, np.uint8)], axis=2)

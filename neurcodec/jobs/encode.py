@@ -23,7 +23,7 @@ from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
 from neurcodec.jobs.target import target_quality
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, header
+from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, header, opened
 from neurcodec.media import Frame, VideoReader
 
 
@@ -41,7 +41,7 @@ def encode_file(
     """
     options = options or EncodeOptions()
     check_target(target, source, options.overwrite)
-    with VideoReader(pipes.media_again(source) if options.targeted else pipes.media(source)) as reader:
+    with opened(pipes.media_again(source) if options.targeted else pipes.media(source), options) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)
@@ -122,7 +122,7 @@ def _fitted(source: pipes.Place, reader: VideoReader, output: BinaryIO, making: 
     while True:
         output.seek(0)
         output.truncate()
-        with VideoReader(pipes.media_again(source)) as again:
+        with opened(pipes.media_again(source), making.options) as again:
             report = Pass(making, again, output, plan, cuts).run()
         if plan.settled(report.bytes):
             return report

@@ -25,8 +25,8 @@ from neurcodec.codec.settings import MAX_QUALITY, Pictures
 from neurcodec.errors import DependencyError, InputError, TargetError
 from neurcodec.files import pipes
 from neurcodec.jobs.options import EncodeOptions, Found, fitting
-from neurcodec.jobs.writing import header
-from neurcodec.media import Frame, VideoReader
+from neurcodec.jobs.writing import header, opened
+from neurcodec.media import Frame
 
 if TYPE_CHECKING:
     from neurcodec.codec.chunk_codec import ChunkCodec
@@ -131,7 +131,7 @@ def take_samples(source: pipes.Place, options: EncodeOptions) -> tuple[list[Samp
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     kept: list[tuple[list[Frame], int]] = []
     step, chunks = 1, 0
-    with VideoReader(pipes.media_again(source)) as reader:
+    with opened(pipes.media_again(source), options) as reader:
         for chunk in split(reader, reader.info.time_base, options.gop_seconds):
             if chunks % step == 0:
                 most = max(1, SAMPLE_BYTES // ((SAMPLES + 1) * chunk[0].rgb.nbytes))

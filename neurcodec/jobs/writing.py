@@ -17,10 +17,12 @@ from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
 from neurcodec.container import Gop, Header, Limits, ModelInfo, Packet, Profile, Writer
 from neurcodec.files import chapters
+from neurcodec.files.frame_range import FrameRange
+from neurcodec.files.pipes import Place
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
 from neurcodec.jobs.threads import prefetch
-from neurcodec.media import Frame, VideoInfo, VideoReader
+from neurcodec.media import Frame, Reading, VideoInfo, VideoReader
 
 if TYPE_CHECKING:
     from neurcodec.jobs.rate import RatePlan
@@ -74,6 +76,12 @@ def chunks(
     left = iter(frames)
     for count in cuts:
         yield gathered(list(islice(left, count)))
+
+
+def opened(source: Place, options: EncodeOptions) -> VideoReader:
+    """The reader of what the options say of a source."""
+    part = options.frame_range or FrameRange()
+    return VideoReader(source, Reading(options.video_stream, options.deinterlace, part.first, part.end))
 
 
 def header(info: VideoInfo, profile: Profile) -> Header:

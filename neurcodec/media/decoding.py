@@ -10,6 +10,7 @@ import av
 import av.error
 
 _DELAY = 32  # packets that a decoder may hold back
+_LONGEST_GROUP = 1000  # packets that may wait for a keyframe or the first picture that is wanted
 
 
 class Decoder:
@@ -25,7 +26,25 @@ class Decoder:
         self._times: deque[int | None] = deque(maxlen=_DELAY)
         self._damaged = self._owed = 0
         self._begun = self._ended = False
+        self._group: list[Any] | None = None
         self.packets = 0
+
+    def skip(self, packet: Any, wanted: int) -> Iterator[av.VideoFrame]:
+        """Decode as `decode`, for pictures from the time `wanted` on: groups of pictures before it are passed over."""
+        if packet.size and packet.is_keyframe and packet.pts is not None and packet.pts <= wanted:
+            self._stream.codec_context.flush_buffers()
+            self._times.clear()
+            self._owed = 0
+            self._group = []
+        if self._group is None:
+            yield from self.decode(packet)
+            return
+        self._group.append(packet)
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or time > wanted or len(self._group) > _LONGEST_GROUP:
+            group, self._group = self._group, None
+            for one in group:
+                yield from self.decode(one)
 
     @property
     def damaged(self) -> int:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -18,8 +19,9 @@ from neurcodec.container.values import ColorRange, Packet
 from neurcodec.errors import InputError
 from neurcodec.media import colour, copied, streams
 from neurcodec.media.decoding import Decoder
-from neurcodec.media.timing import Clock, Timeline, frame_rate, nominal_step, origin
-from neurcodec.media.types import Chapter, Frame, VideoInfo
+from neurcodec.media.deinterlacing import Deinterlacer
+from neurcodec.media.timing import Clock, Cut, Timeline, frame_rate, nominal_step, origin
+from neurcodec.media.types import Chapter, Frame, Reading, VideoInfo
 
 _AHEAD = 8  # pictures that are looked at for the frame rate
 _WAITING = 16  # pictures that may wait for one with a right time
@@ -34,23 +36,24 @@ class VideoReader:
     repaired, dropped or skipped so far. Any file that FFmpeg reads will do, a still picture too.
     """
 
-    def __init__(self, source: str | Path | BinaryIO, video_stream: int | None = None) -> None:
-        """Open a path or a binary file object; raise InputError where there is no video to read.
-
-        video_stream: the number of the video stream among all streams of the file.
-        """
+    def __init__(self, source: str | Path | BinaryIO, reading: Reading | None = None) -> None:
+        """Open a path or a binary file object; raise InputError where there is no video to read."""
+        self._reading = reading or Reading()
         self.name = str(getattr(source, "name", "input")) if hasattr(source, "read") else str(source)
         self._captions = False
         self._container = streams.opened(source, self.name)
         try:
-            self._video = streams.choose_video(self._container, self.name, video_stream)
+            self._video = streams.choose_video(self._container, self.name, self._reading.video_stream)
             self._copied, self._notes = streams.choose_copied(self._container, self._video)
             self._numbers = {index: number for number, index in enumerate(self._copied)}
             self._clock = self._set_clock()
             self._decoder = Decoder(self._video, by_order=self._container.format.name == "avi")
+            self._deinterlacer = Deinterlacer(self._reading.deinterlace, self._video.time_base)
+            self._cut = Cut()
             self._events = self._read()
             self._first, pictures = self._look_ahead()
             self.info = self._describe(pictures)
+            self._cut = self._set_cut(pictures[0])
         except BaseException:
             self._container.close()
             raise
@@ -72,7 +75,7 @@ class VideoReader:
 
     def warnings(self) -> list[str]:
         """Return one line for each kind of thing that was repaired, dropped or skipped so far."""
-        lines = [*self._notes, *self._clock.warnings(), *self._timeline.warnings()]
+        lines = [*self._notes, *self._interlaced(), *self._clock.warnings(), *self._timeline.warnings()]
         if self._captions:
             lines.append("captions inside the video stream are not kept")
         if self._decoder.damaged:
@@ -91,7 +94,8 @@ class VideoReader:
         count, start = 0, 0
         for item in self._placed():
             if isinstance(item, Packet):
-                yield item
+                base = self.info.streams[item.stream].time_base
+                yield from self._cut.packet(item, base)
                 continue
             if held is None:
                 start = item.pts
@@ -99,18 +103,24 @@ class VideoReader:
                 yield Frame(held.rgb, held.pts, item.pts - held.pts)
             held = item
             count += 1
-        if held is not None:
-            yield Frame(held.rgb, held.pts, self._last_duration(held, start, count))
+        if held is None:
+            end = "the end" if self._reading.end is None else f"{float(self._reading.end):g}"
+            raise InputError(f"{self.name}: there is no picture from second {float(self._reading.start):g} to {end}")
+        yield Frame(held.rgb, held.pts, self._last_duration(held, start, count))
 
     def _placed(self) -> Iterator[Frame | Packet]:
         for event in chain(self._first, self._events):
             if isinstance(event, Packet):
                 yield event
-            else:
-                for picture, pts in self._timeline.place(event, event.pts, event.duration or 0):
-                    yield self._convert(picture, pts)
+                continue
+            if event.pts is not None and self._cut.over(event.pts):
+                return
+            for picture, pts in self._timeline.place(event, event.pts, event.duration or 0):
+                if (time := self._cut.picture(pts)) is not None:
+                    yield self._convert(picture, time)
         for picture, pts in self._timeline.rest():
-            yield self._convert(picture, pts)
+            if (time := self._cut.picture(pts)) is not None:
+                yield self._convert(picture, time)
 
     def _set_clock(self) -> Clock:
         tracks = [self._video, *(self._container.streams[index] for index in self._copied)]
@@ -124,6 +134,16 @@ class VideoReader:
         for track in tracks:
             clock.add(track.index, track.time_base, track.type)
         return clock
+
+    def _partial(self) -> bool:
+        return bool(self._reading.start) or self._reading.end is not None
+
+    def _set_cut(self, first: av.VideoFrame) -> Cut:
+        if not self._partial():
+            return Cut()
+        base, origin = self._video.time_base, first.pts or 0
+        end = None if self._reading.end is None else origin + ceil(self._reading.end / base)
+        return Cut(base, origin + ceil(self._reading.start / base), end)
 
     def _demux(self) -> Iterator[Any]:
         try:
@@ -139,14 +159,29 @@ class VideoReader:
             if packet is not None and packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet is None:
-                yield from self._decoder.decode(None)
+                yield from self._whole(self._decoder.decode(None))
             elif packet.stream is self._video:
                 index, duration = packet.stream.index, packet.duration or 0
                 packet.pts, packet.dts = self._clock.move(index, packet.pts, packet.dts, duration)
-                yield from self._decoder.decode(packet)
+                start = self._cut.start
+                decoded = self._decoder.skip(packet, start) if start is not None else self._decoder.decode(packet)
+                yield from self._whole(decoded)
             elif packet.size and packet.stream.index in self._copied:
                 yield from self._clock.copied(packet.stream.index, self._copy(packet))
-        self._check_end(end)
+        yield from self._deinterlacer.rest()
+        if not self._partial():
+            self._check_end(end)
+
+    def _whole(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        for picture in pictures:
+            self._captions |= "A53_CC" in streams.side_data(picture)
+            yield from self._deinterlacer.push(picture)
+
+    def _interlaced(self) -> Iterator[str]:
+        if self._deinterlacer.interlaced:
+            kept = "and coded as it is; --deinterlace auto makes whole pictures of it"
+            mended = "; whole pictures are made of it (--deinterlace off keeps it as it is)"
+            yield f"the video is interlaced{' ' + kept if self._reading.deinterlace == 'off' else mended}"
 
     def _copy(self, packet: Any) -> Packet:
         times = packet.pts, packet.dts, max(0, packet.duration or 0)
@@ -202,11 +237,11 @@ class VideoReader:
             bit_depth=depth,
             pixel_format=pixel_format,
             codec=stream.codec.canonical_name,
-            duration=self._duration(),
-            frames=stream.frames or None,
+            duration=None if self._partial() else self._duration(),
+            frames=None if self._partial() else stream.frames or None,
             metadata=metadata,
             streams=tuple(self._copied.values()),
-            chapters=tuple(map(self._chapter, self._container.chapters())),
+            chapters=() if self._partial() else tuple(map(self._chapter, self._container.chapters())),
         )
 
     def _note_picture(self, first: av.VideoFrame, depth: int, matrix: int) -> None:

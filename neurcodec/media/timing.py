@@ -20,6 +20,7 @@ _LATEST_START = Fraction(1)  # seconds; a later start is the clock of a recordin
 _PRIMING = Fraction(1, 4)  # seconds before zero that may only warm a sound decoder up
 _BACK = Fraction(1, 10)  # seconds that times may go back within one recording
 _OVERLAP = Fraction(1, 50)  # seconds that sound may overlap where recordings are joined
+_BEHIND = Fraction(2)  # seconds that sound may come later in a file than its picture
 _FUTURE = Fraction(10)  # seconds without a packet of a track, in formats whose clock may jump
 
 Item = TypeVar("Item")
@@ -254,3 +255,35 @@ class Timeline(Generic[Item]):
         if self._standing:
             lines.append(f"{self._standing} frame timestamps did not advance and lie between their neighbours now")
         return lines
+
+
+class Cut:
+    """The part of a video between two times, which starts at 0; by default all of it, as it is."""
+
+    def __init__(self, time_base: Fraction = Fraction(1), start: int | None = None, end: int | None = None) -> None:
+        """Take the first time that is wanted and the one from which on nothing is, in units of the time base."""
+        self._time_base, self.start, self._end = time_base, start, end
+
+    def picture(self, pts: int) -> int | None:
+        """Return a picture's time in the part; None where it lies outside."""
+        if self.start is None:
+            return pts
+        inside = pts >= self.start and (self._end is None or pts < self._end)
+        return pts - self.start if inside else None
+
+    def over(self, pts: int) -> bool:
+        """Do pictures lie so far behind the part that packets which come with them do too?"""
+        return self._end is not None and (pts - self._end) * self._time_base > _BEHIND
+
+    def packet(self, packet: Packet, time_base: Fraction) -> Iterator[Packet]:
+        """Give a copied packet, which has its own time base, at its time in the part, where it starts in it."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if self.start is None or time is None:
+            yield packet
+            return
+        start = self.start * self._time_base
+        end = None if self._end is None else self._end * self._time_base
+        if start <= time * time_base and (end is None or time * time_base < end):
+            shift = round(start / time_base)
+            pts, dts = (None if one is None else one - shift for one in (packet.pts, packet.dts))
+            yield replace(packet, pts=pts, dts=dts)
