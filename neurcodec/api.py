@@ -56,6 +56,10 @@ def encode(
     detail: int = 0,
     caption: str = "",
     sketch: bool = False,
+    start: Seconds | None = None,
+    end: Seconds | None = None,
+    video_stream: int | None = None,
+    deinterlace: str = EncodeOptions.deinterlace,
     audio: bool = True,
     bitexact: bool = False,
     model: str | Path = DEFAULT_MODEL,
@@ -70,17 +74,18 @@ def encode(
     """Code the video `source` as the .nvc file `target`.
 
     quality: 0 (smallest file) to 63; or one target: bytes or kilobits a second of the whole file, or a metric of the
-    restored picture (weights: the folder of the LPIPS weights). profile: "auto", "layered" or "native". progress: is
-    called after every frame or chunk. The rest are the fields of neurcodec.jobs.options.EncodeOptions.
+    restored picture (weights: the folder of the LPIPS weights). profile: "auto", "layered" or "native". start, end: the
+    part to code, in seconds. progress: is called after every frame or chunk. The rest are the fields of
+    neurcodec.jobs.options.EncodeOptions.
     """
     from neurcodec.jobs.encode import encode_file
 
     options = encode_options(
         quality=quality, target_size=target_size, target_kbps=target_kbps, target_ms_ssim=target_ms_ssim,
         target_lpips=target_lpips, target_vmaf=target_vmaf, weights=weights, profile=profile, preset=preset,
-        gop_seconds=gop_seconds, mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, audio=audio,
-        bitexact=bitexact, model=model, resume=resume, overwrite=overwrite, device=device, threads=threads,
-        workers=workers, cluster=cluster,
+        gop_seconds=gop_seconds, mini_gop=mini_gop, detail=detail, caption=caption, sketch=sketch, start=start, end=end,
+        video_stream=video_stream, deinterlace=deinterlace, audio=audio, bitexact=bitexact, model=model,
+        resume=resume, overwrite=overwrite, device=device, threads=threads, workers=workers, cluster=cluster,
     )  # fmt: skip
     return encode_file(_place(source), _place(target), options, progress)
 

@@ -162,3 +162,23 @@ def test_threads_may_share_a_video(coded: Path, tiny_model: Path) -> None:
         with ThreadPoolExecutor(3) as pool:
             found = list(pool.map(lambda place: video[place].rgb, places))
     assert all(np.array_equal(rgb, expected[place]) for place, rgb in zip(places, found, strict=True))
+
+
+def test_the_length_of_an_open_video_and_its_end(coded: Path, tiny_model: Path) -> None:
+    video = neurcodec.open(coded, model=str(tiny_model), diffusion=False)
+    assert (video.info.duration, video.info.frames) == (Fraction(30, 25), 30)
+    frames = iter(video)
+    next(frames)
+    video.close()
+    with pytest.raises(ArgumentError, match="nvc: the video is closed"):
+        next(frames)
+    with pytest.raises(ArgumentError, match="the video is closed"):
+        video[0]
+
+
+@pytest.mark.parametrize("frames", [[[1, 2]], [float("nan")], np.full((1, 64, 64, 3), np.nan), "frames"])
+def test_a_chunk_of_something_else_is_one_line(frames: Any, tiny_model: Path) -> None:
+    with pytest.raises(InputError, match=r"a chunk is .*uint8"):
+        neurcodec.encode_chunk(frames, model=str(tiny_model))
+    with pytest.raises(ArgumentError, match="frame_rate"):
+        neurcodec.encode_chunk(np.zeros((1, 64, 64, 3), np.uint8), float("nan"), model=str(tiny_model))

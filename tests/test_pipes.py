@@ -115,3 +115,27 @@ def test_a_reader_that_goes_away_is_one_line(coded: Path, tiny_model: Path) -> N
         message = process.stderr.read().decode()
     assert process.returncode == 4
     assert message == "ncodec: error: standard output: Broken pipe\n"
+
+
+def test_named_pipes_are_as_standard_input(
+    coded: Path, clip: Path, tiny_model: Path, tmp_path: Path, ncodec: Run
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    jobs = (
+        (coded, ("info", pipe), 0),
+        (coded, ("verify", pipe, "--model", tiny_model), 0),
+        (coded, ("decode", pipe, tmp_path / "a.mkv", "--no-diffusion", "--frames", ":3", "--model", tiny_model), 0),
+        (clip, ("encode", pipe, tmp_path / "a.nvc", "--target-kbps", "100", "--model", tiny_model), 3),
+    )
+    for source, job, code in jobs:
+        with subprocess.Popen(["dd", f"if={source}", f"of={pipe}"], stderr=subprocess.DEVNULL) as writer:
+            run = ncodec(*job, timeout=60)
+            writer.kill()
+        assert run.returncode == code, run.stderr
+    assert "a target needs a file" in run.stderr
+    shell = f"{sys.executable} -m neurcodec verify --quick <(cat {coded})"
+    run = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False
+    )
+    assert (run.returncode, ": whole" in run.stdout) == (0, True), run.stderr

@@ -14,7 +14,7 @@ from neurcodec.cli._size import Size
 from neurcodec.codec.settings import MAX_QUALITY, PRESETS
 from neurcodec.extensions import LAYERED
 from neurcodec.extensions.options import OPTIONS
-from neurcodec.jobs.options import DEFAULT_MODEL, DEFAULT_QUALITY, Cluster, EncodeOptions
+from neurcodec.jobs.options import DEFAULT_MODEL, DEFAULT_QUALITY, DEINTERLACE, Cluster, EncodeOptions
 
 profile = click.option(
     "--profile",
@@ -89,6 +89,21 @@ _ENCODE = (
         help="Every Nth frame carries latents or is in the base, the others motion only.",
     ),
     *OPTIONS,
+    _frame_range.start,
+    _frame_range.end,
+    click.option(
+        "--video-stream",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Number of the video stream among all of IN.  [default: the default one, else the largest]",
+    ),
+    click.option(
+        "--deinterlace",
+        type=click.Choice(list(DEINTERLACE)),
+        default=EncodeOptions.deinterlace,
+        show_default=True,
+        help="Make whole pictures of interlaced ones; auto: of those that say that they are.",
+    ),
     _common.no_audio,
     model,
     click.option("--bitexact", is_flag=True, help="The same file every time: its id is not random."),

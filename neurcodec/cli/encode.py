@@ -18,6 +18,7 @@ _EXAMPLES = examples(
     "ncodec encode in.mp4 out.nvc -q 24              # a given quality",
     "ncodec encode in.mp4 out.nvc --target-size 5MB  # as good as fits",
     "ncodec encode in.mp4 out.nvc --target-lpips 0.2 # as small as good enough",
+    "ncodec encode in.mkv out.nvc --start 1:30 --end 2:00",
     "ffmpeg -i in.mov -f yuv4mpegpipe - | ncodec encode - out.nvc",
 )
 

@@ -42,6 +42,13 @@ class StandardOutput:
         return len(data)
 
 
+def is_pipe(place: Place) -> bool:
+    """Can it be read only once, from start to end: standard input, a named pipe, <(...), a file that cannot seek?"""
+    if isinstance(place, Path):
+        return place == STANDARD or place.is_fifo() or place.is_char_device() or place.is_socket()
+    return not place.seekable()
+
+
 def name(place: Place) -> str:
     """How messages call an input."""
     if isinstance(place, Path):
@@ -94,7 +101,7 @@ def media(place: Place) -> Place:
 
 def media_again(place: Place) -> Place:
     """What to read the same video from once more; InputError where that cannot be."""
-    if place == STANDARD or (not isinstance(place, Path) and not place.seekable()):
+    if is_pipe(place):
         raise InputError(f"{name(place)}: a target needs a file: the video is read more than once")
     if not isinstance(place, Path):
         place.seek(0)
@@ -116,7 +123,7 @@ def opened(place: Place) -> Context[BinaryIO]:
 @contextmanager
 def local(place: Place) -> Iterator[Path]:
     """A path that can be read more than once: `place` itself, or a temporary copy of what is no path."""
-    if isinstance(place, Path) and place != STANDARD:
+    if isinstance(place, Path) and not is_pipe(place):
         yield place
         return
     with tempfile.NamedTemporaryFile() as copy, opened(place) as file:

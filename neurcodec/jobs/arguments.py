@@ -22,6 +22,7 @@ def encode_options(**given: Any) -> EncodeOptions:
     for name, meaning in _MEANINGS.items():
         if given.get(name) is not None:
             given[name] = meaning(given[name])
+    given["frame_range"] = part(given.pop("start", None), given.pop("end", None), None)
     wanted = {name: given.pop(name) for name in extensions.NAMES if name in given}
     if any(wanted.values()):
         from neurcodec.extensions.streams import asked

@@ -29,6 +29,10 @@ def encode(frames: Frames, frame_rate: Fraction, options: EncodeOptions) -> byte
 
     Of the options, those of a file (targets, resume, overwrite, cluster) do not count.
     """
+    if not isinstance(frames, np.ndarray):
+        raise InputError(
+            f"a chunk is an array, uint8 (1 to {MAX_FRAMES}, height, width, 3), no {type(frames).__name__}"
+        )
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not 1 <= len(frames) <= MAX_FRAMES:
         raise InputError(f"a chunk is uint8 (1 to {MAX_FRAMES}, height, width, 3), not {frames.dtype} {frames.shape}")
     if frame_rate <= 0:

@@ -25,7 +25,7 @@ from neurcodec.jobs.store import FileStore, Fingerprint, MemoryStore, Store
 from neurcodec.jobs.target import target_quality
 from neurcodec.jobs.threads import prefetch
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, expected_frames, header
+from neurcodec.jobs.writing import READ_AHEAD, Making, Pass, chunks, expected_frames, header, opened
 from neurcodec.media import Frame, VideoReader
 
 
@@ -44,7 +44,7 @@ def encode_file(
     options = options or EncodeOptions()
     _check_kinds(source, target)
     check_target(target, source, options.overwrite)
-    with VideoReader(pipes.media_again(source) if options.rated else pipes.media(source)) as reader:
+    with opened(pipes.media_again(source) if options.targeted else pipes.media(source), options) as reader:
         profile = fitting(options.profile, reader.info.width, reader.info.height)
         options = replace(options, profile=profile)
         loading = loading_of(profile, options, models.find(options.model).info)
@@ -139,7 +139,7 @@ def _fitted(source: pipes.Place, reader: VideoReader, output: BinaryIO, making: 
         output.seek(0)
         output.truncate()
         stage = f"pass {number} of about {max(number, TYPICAL_PASSES)}"
-        with VideoReader(pipes.media_again(source)) as again:
+        with opened(pipes.media_again(source), making.options) as again:
             report = Pass(making, again, output, plan, cuts, stage).run()
         if plan.settled(report.bytes):
             break

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "default"
 DEFAULT_QUALITY = 15
+DEINTERLACE = ("auto", "on", "off")
 BASE_SIDES = (64, 16384)
 """The smallest and the largest side of a picture that SVT-AV1 codes."""
 
@@ -69,8 +70,9 @@ class EncodeOptions:
     target_lpips: a metric of the restored picture, 0 to 1, which chooses the quality of the whole file; target_vmaf,
     0 to 100, likewise. weights: the folder of the LPIPS weights, None looks where `ncodec bench` does. preset: one of
     PRESETS (native has one speed). gop_seconds: the longest chunk. mini_gop: 1 to 4, None measures the motion of each
-    chunk (native) or keeps all frames in the base (layered). extensions: as `extensions.streams.asked` gives. audio:
-    copy sound and subtitles. bitexact: the same file every time; else its id is random. resume: keep what is done
+    chunk (native) or keeps all frames in the base (layered). extensions: as `extensions.streams.asked` gives.
+    frame_range: the part to code, in seconds, None all. video_stream, deinterlace: as of media.Reading. audio: copy
+    sound and subtitles. bitexact: the same file every time; else its id is random. resume: keep what is done
     when the job stops, and take from what an earlier one kept. threads: CPU threads of a process, None leaves them to
     torch. workers: processes that code chunks side by side, None is one (docs/performance.md).
     """
@@ -89,6 +91,9 @@ class EncodeOptions:
     gop_seconds: Fraction = Fraction(5)
     mini_gop: int | None = None
     extensions: Wanted = ()
+    frame_range: FrameRange | None = None
+    video_stream: int | None = None
+    deinterlace: str = "auto"
     audio: bool = True
     bitexact: bool = False
     resume: bool = False
@@ -99,7 +104,7 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         check_device(self.device)
-        whole_numbers(self, "quality", least=0)
+        whole_numbers(self, "quality", "video_stream", least=0)
         whole_numbers(self, "target_size", "mini_gop", "threads", "workers", least=1)
         if self.target_kbps is not None and not self.target_kbps > 0:
             raise ArgumentError(f"a rate is above 0, not {self.target_kbps}")
@@ -115,6 +120,8 @@ class EncodeOptions:
             raise ArgumentError("a target and a cluster exclude each other")
         if self.quality is not None and self.quality > MAX_QUALITY:
             raise ArgumentError(f"quality {self.quality} is outside 0..{MAX_QUALITY}")
+        if self.deinterlace not in DEINTERLACE:
+            raise ArgumentError(f"deinterlace {self.deinterlace!r} is none of {', '.join(DEINTERLACE)}")
         if self.mini_gop not in (None, 1, 2, 3, 4):
             raise ArgumentError(f"mini-GOP {self.mini_gop} is outside 1..4")
         if not 0 < self.gop_seconds <= 60:

@@ -27,7 +27,7 @@ from neurcodec.jobs.target import vmaf
 from neurcodec.jobs.workers import Loading
 from neurcodec.jobs.writing import expected_frames, header
 from neurcodec.media import VideoReader
-from neurcodec.media.reader import ATTACHED_PICTURE
+from neurcodec.media.streams import choose_video
 
 if TYPE_CHECKING:
     from neurcodec.codec.chunk_codec import ChunkCodec
@@ -199,7 +199,7 @@ def _cut(source: Path, target: Path, start: float) -> float:
     beside: int = 0
     times: list[float] = []
     with av.open(str(source.absolute())) as whole, av.open(str(target), "w") as part:
-        video = next(stream for stream in whole.streams.video if not stream.disposition & ATTACHED_PICTURE)
+        video = choose_video(whole, str(source), None)
         if start:
             whole.seek(int(start * av.time_base))
         own = part.add_stream_from_template(video)

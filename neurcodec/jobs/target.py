@@ -27,8 +27,8 @@ from neurcodec.codec.settings import MAX_QUALITY, Pictures
 from neurcodec.errors import DependencyError, InputError, TargetError
 from neurcodec.files import pipes
 from neurcodec.jobs.options import EncodeOptions, Found, Progress, ProgressCallback, fitting, ignore_progress
-from neurcodec.jobs.writing import expected_frames, header
-from neurcodec.media import Frame, VideoReader
+from neurcodec.jobs.writing import expected_frames, header, opened
+from neurcodec.media import Frame
 
 if TYPE_CHECKING:
     from neurcodec.codec.chunk_codec import ChunkCodec
@@ -142,7 +142,7 @@ def take_samples(
     """Samples of a video's chunks, evenly spread; how many chunks it has; its header. Reads all of it."""
     kept: list[tuple[list[Frame], int]] = []
     step, chunks, read = 1, 0, 0
-    with VideoReader(pipes.media_again(source)) as reader:
+    with opened(pipes.media_again(source), options) as reader:
         total, stage = expected_frames(reader.info), "taking samples"
         progress(Progress(0, total, 0, 0.0, 0, stage))
         for chunk in split(reader, reader.info.time_base, options.gop_seconds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +53,7 @@ class Video:
         self._base = self._reader.header.time_base
         self._origin = self._reader.index[0].first_pts if self._reader.index else 0
         self._start = FrameRange()
+        self._closed = False
 
     def __enter__(self) -> Video:
         return self
@@ -77,8 +79,8 @@ class Video:
 
     @property
     def info(self) -> VideoInfo:
-        """Size, rate, colour tags, metadata and copied streams."""
-        return video_info(self._reader)
+        """Size, rate, length, colour tags, metadata and copied streams."""
+        return replace(video_info(self._reader), duration=self.duration or None, frames=len(self) or None)
 
     @property
     def duration(self) -> Fraction:
@@ -100,7 +102,8 @@ class Video:
         self._start = FrameRange(first, seconds=frame is None)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what goes on after that is an ArgumentError."""
+        self._closed = True
         self._stack.close()
 
     def _decode(self, frame_range: FrameRange) -> Generator[VideoFrame]:
@@ -110,13 +113,19 @@ class Video:
                 for frame in frames:
                     time = (frame.pts - self._origin) * self._base
                     yield VideoFrame(frame.rgb, time, frame.duration * self._base)
+                    self._check_open()
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:
         """A reader of one's own, or of an open file the one that there is; errors name the file."""
-        if isinstance(self._source, Path) and self._source != pipes.STANDARD:
+        self._check_open()
+        if isinstance(self._source, Path) and not pipes.is_pipe(self._source):
             with open_source(self._source, self._options.salvage, self._options.limits) as reader:
                 yield reader
         else:
             with pipes.naming(self._source):
                 yield self._reader
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ArgumentError(f"{pipes.name(self._source)}: the video is closed")

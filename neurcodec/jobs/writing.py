@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,12 +15,14 @@ import numpy as np
 
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Gop, Header, ModelInfo, Packet, Profile, Writer, features
+from neurcodec.container import Gop, Header, Limits, ModelInfo, Packet, Profile, Writer, features
 from neurcodec.files import chapters
+from neurcodec.files.frame_range import FrameRange
+from neurcodec.files.pipes import Place
 from neurcodec.jobs.coders import Coder, Pending
 from neurcodec.jobs.options import EncodeOptions, EncodeReport, Progress, ProgressCallback
 from neurcodec.jobs.threads import prefetch
-from neurcodec.media import Frame, VideoInfo, VideoReader
+from neurcodec.media import Frame, Reading, VideoInfo, VideoReader
 
 if TYPE_CHECKING:
     from neurcodec.jobs.rate import RatePlan
@@ -28,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 READ_AHEAD = 16  # frames and packets
 _PACKET_BYTES = 1 << 20  # copied packets that wait for a chunk's end, in all
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,13 @@ class Making:
     def warn(self, reader: VideoReader) -> None:
         """Log what the reader has found and was not said yet."""
         for line in reader.warnings():
-            if line not in self.said:
-                self.said.add(line)
-                logger.warning("%s", line)
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Log a warning that was not said yet."""
+        if line not in self.said:
+            self.said.add(line)
+            logger.warning("%s", line)
 
 
 def gathered(frames: list[Frame]) -> Pictures:
@@ -68,6 +76,12 @@ def chunks(
     left = iter(frames)
     for count in cuts:
         yield gathered(list(islice(left, count)))
+
+
+def opened(source: Place, options: EncodeOptions) -> VideoReader:
+    """The reader of what the options say of a source."""
+    part = options.frame_range or FrameRange()
+    return VideoReader(source, Reading(options.video_stream, options.deinterlace, part.first, part.end))
 
 
 def header(info: VideoInfo, profile: Profile) -> Header:
@@ -106,8 +120,9 @@ class Pass:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
         self.stage, self.total = stage, expected_frames(reader.info)
         self.info = reader.info
+        unlimited = replace(_LIMITS, seconds=Limits.none().seconds)  # one's own video may be longer than readers take
         minor = minor_version(making.header.profile, self.options)
-        self.writer = Writer(output, making.header, making.model, bitexact=self.options.bitexact, minor=minor)
+        self.writer = Writer(output, making.header, making.model, unlimited, self.options.bitexact, minor)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[tuple[Pending | None, list[Packet]]] = deque()
@@ -118,6 +133,7 @@ class Pass:
         """Write everything."""
         self._report()
         self.making.warn(self.reader)
+        self._check_length(self.info.duration or 0)
         if self.options.audio:
             for stream in self.info.streams:
                 self.writer.write_stream(stream)
@@ -130,9 +146,15 @@ class Pass:
         self._write(0)
         self.writer.close()
         self.making.warn(self.reader)
+        self._check_length(self.seconds)
         return EncodeReport(
             self.writer.frames, self.chunks, self.writer.bytes_written, self.info.width, self.info.height, self.seconds
         )
+
+    def _check_length(self, seconds: Fraction | float) -> None:
+        if seconds > _LIMITS.seconds:
+            hours = _LIMITS.seconds // 3600
+            self.making.say(f"the video is longer than {hours} hours: reading its file takes --no-limits")
 
     def _drain(self, items: Iterable[Frame | Packet]) -> None:
         """Take the packets behind the last frame."""

@@ -57,8 +57,10 @@ class Converter:
         return array
 
     def from_rgb(self, rgb: NDArray[np.uint8], pixel_format: str) -> av.VideoFrame:
-        """Return uint8 (height, width, 3) as a frame of a YCbCr `pixel_format`."""
+        """Return uint8 (height, width, 3) as a frame of a YCbCr or RGB `pixel_format`."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if av.VideoFormat(pixel_format).is_rgb:
+            return frame.reformat(format=pixel_format)
         if self.range == ColorRange.LIMITED:
             return self._to_ycbcr(self._reformatter, frame, pixel_format)
         # Straight to 8 bits, swscale's change of range cuts half a level off the chroma (measured).

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
 import av.error
+from av.format import Flags
 
-from neurcodec.container.values import ColorRange, Packet, StreamInfo
-from neurcodec.media import colour, copied, priority
+from neurcodec.container.values import ColorRange, Packet, StreamInfo, StreamKind
+from neurcodec.media import colour, copied, formats, priority
+from neurcodec.media.subtitles import TextConverter
+from neurcodec.media.timing import FALLBACK_RATE
 from neurcodec.media.types import Frame, VideoInfo
 
-FORMATS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "y4m": "yuv4mpegpipe"}
-X264 = ("libx264", {"crf": "12"})
-DEFAULT_CODEC: Mapping[str, tuple[str, dict[str, str]]] = {
-    "webm": ("libsvtav1", {"crf": "25", "preset": "8"}),
-    "y4m": ("wrapped_avframe", {}),
-}
-ODD_420 = {"libsvtav1", "libvpx-vp9", "libaom-av1", "wrapped_avframe"}  # encoders that take odd sizes as yuv420p
-REFUSED = {"mov": ("opus", "flac")}
-"""Codecs that FFmpeg lists for a format, and then does not write."""
-MP4_KEYS = {
-    "title", "artist", "album_artist", "album", "author", "comment", "composer", "copyright", "creation_time", "date",
-    "description", "encoding_tool", "episode_id", "genre", "grouping", "keywords", "lyrics", "network", "show",
-    "synopsis", "track", "year",
-}  # fmt: skip
-FALLBACK_RATE = Fraction(25)
 MAX_SCALE = 100_000_000
+
+
+@dataclass
+class _Copied:
+    """A copied stream in the output: what it is there, its last dts in units of the output, what was refused first."""
+
+    info: StreamInfo
+    stream: Any
+    converter: TextConverter | None = None
+    last: int | None = None
+    refused: int = 0
+    why: str = ""
 
 
 class Muxer:
@@ -47,29 +47,31 @@ class Muxer:
         """Open the target and set all streams up; PyAV's and the system's errors pass through."""
         self.notes: list[str] = []
         self._info = info
-        self._timeless = format == "y4m"  # no timestamps, no colour tags
-        self._frames = 0
+        self._format = format
         self._durations: dict[int, int] = {}
         self._start = self._end = 0  # of what is shown, in the video's time base
-        self._first_dts: Any = None
-        self._copied: dict[int, tuple[StreamInfo, Any]] = {}
-        self._last_dts: dict[int, int] = {}
-        default, settings = DEFAULT_CODEC.get(format, X264)
-        if codec is None or self._timeless:
+        self._first_dts: int | None = None
+        self._copied: dict[int, _Copied] = {}
+        default, settings = formats.DEFAULT_CODEC[format]
+        if codec is None:
             codec, options = default, settings if options is None else options
-        muxing = {"avoid_negative_ts": "disabled"}  # else a first audio packet below 0 shifts every picture
-        if format in ("mp4", "mov"):
-            muxing |= _mp4_options(info)
-        file = str(target.absolute()) if isinstance(target, Path) else target
         if av.Codec(codec, "w").type != "video":
             raise ValueError(f"{codec} is no video encoder")
-        self._container = av.open(file, "w", format=FORMATS[format], container_options=muxing)
+        muxing, lost = formats.metadata(format, info.metadata)
+        if lost:
+            self.notes.append(f"metadata {', '.join(lost)} is not kept: {format} has no place for it; mkv keeps all")
+        muxing |= {"avoid_negative_ts": "disabled"}  # else a first audio packet below 0 shifts every picture
+        if format in ("mp4", "mov"):
+            muxing |= {"movie_timescale": str(_movie_scale(info))}
+        file = str(target.absolute()) if isinstance(target, Path) else target
+        self._container: Any = av.open(file, "w", format=formats.FORMATS[format], container_options=muxing)
+        self._least_step = 0 if Flags.ts_nonstrict in Flags(self._container.format.flags) else 1  # between dts
         try:
             self._video: Any = self._container.add_stream(
                 codec, rate=info.frame_rate or FALLBACK_RATE, options=dict(options or {})
             )
             self._set_up_video(codec)
-            self._set_up_rest(format)
+            self._set_up_rest()
             with priority.kept():
                 self._container.start_encoding()
         except BaseException:
@@ -80,28 +82,34 @@ class Muxer:
         """Encode a frame."""
         context = self._video.codec_context
         picture = self._converter.from_rgb(frame.rgb, context.pix_fmt)
-        picture.pts = self._frames if self._timeless else frame.pts
-        picture.time_base = context.time_base
+        picture.pts, picture.time_base = frame.pts, context.time_base
         picture.color_trc, picture.color_primaries = context.color_trc, context.color_primaries
         picture.colorspace, picture.color_range = context.colorspace, context.color_range
-        duration = 1 if self._timeless else frame.duration
-        self._durations[picture.pts] = duration
-        self._start = picture.pts if self._frames == 0 else self._start
-        self._end = picture.pts + duration
-        self._frames += 1
+        if not self._end:
+            self._start = frame.pts
+        self._durations[picture.pts] = frame.duration
+        self._end = frame.pts + frame.duration
         self._mux(self._video.encode(picture))
 
     def write_packet(self, packet: Packet) -> None:
-        """Mux a copied packet as it is; only a dts that runs backward is raised to its predecessor's."""
-        if packet.stream not in self._copied:
+        """Mux a copied packet as it is, its dts above the one before; first ones that FFmpeg refuses are left out."""
+        copy = self._copied.get(packet.stream)
+        if copy is None:
             return
-        info, stream = self._copied[packet.stream]
-        out = copied.to_av(packet, info, stream)
+        if copy.converter is not None:
+            converted = copy.converter.convert(packet)
+            if converted is None:
+                return
+            packet = converted
+        if copy.last is None and (why := formats.refusal(self._format, copy.info, packet)):
+            copy.refused, copy.why = copy.refused + 1, why
+            return
+        out = copied.to_av(packet, copy.info, copy.stream)
         if out.dts is None:
             out.dts = out.pts
         if out.dts is not None:
-            out.dts = max(out.dts, self._last_dts.get(packet.stream, out.dts))
-            self._last_dts[packet.stream] = out.dts
+            out.dts = out.dts if copy.last is None else max(out.dts, copy.last + self._least_step)
+            copy.last = out.dts
             if out.pts is not None:
                 out.pts = max(out.pts, out.dts)
         self._container.mux(out)
@@ -109,12 +117,22 @@ class Muxer:
     def close(self) -> None:
         """Write what the encoder still holds, and the file's end."""
         packets = self._video.encode(None)
-        self._mux(packets[:-1])
-        for last in packets[-1:]:  # in MP4 its duration ends the track, whichever frame is shown last
-            self._note_start(last)
-            last.duration = max(1, self._end - self._start + self._first_dts - last.dts)
-            self._container.mux(last)
+        if self._format not in ("mp4", "mov"):
+            self._mux(packets)
+        else:
+            self._mux(packets[:-1])
+            for last in packets[-1:]:  # its duration ends the track, whichever frame is shown last
+                self._durations.pop(last.pts, None)
+                delay = self._start - (last.dts if self._first_dts is None else self._first_dts)
+                last.dts = max(last.dts, last.pts - delay)
+                last.duration = max(1, self._end - delay - last.dts)
+                self._container.mux(last)
         self._container.close()
+        for number, copy in self._copied.items():
+            if copy.refused and copy.last is None:
+                self._leave_out(number, copy.info, copy.why)
+            elif copy.refused:
+                self.notes.append(f"{copy.refused} packets of {_name(number, copy.info)} are not kept: {copy.why}")
 
     def abort(self) -> None:
         """Close the file as it is."""
@@ -125,31 +143,43 @@ class Muxer:
 
     def _set_up_video(self, codec: str) -> None:
         info, stream, context = self._info, self._video, self._video.codec_context
-        even = info.width % 2 == 0 and info.height % 2 == 0
         context.width, context.height = info.width, info.height
-        context.pix_fmt = "yuv420p" if even or codec in ODD_420 else "yuv444p"
-        time_base = 1 / (info.frame_rate or FALLBACK_RATE) if self._timeless else info.time_base
-        context.time_base = stream.time_base = time_base
+        context.pix_fmt = formats.pixel_format(codec, info.width, info.height)
+        context.time_base = stream.time_base = info.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio
-        matrix = colour.UNSPECIFIED if self._timeless else info.color_matrix
+        if (tag := formats.codec_tag(self._format, codec)) is not None:
+            context.codec_tag = tag
         was_rgb = info.color_matrix == colour.RGB
         color_range = ColorRange.LIMITED if was_rgb else info.color_range
-        self._converter = colour.Converter(matrix, color_range, info.height)
+        if "yuvj" in context.pix_fmt:
+            color_range = ColorRange.FULL
+        self._converter = colour.Converter(info.color_matrix, color_range, info.height)
         context.color_range = int(color_range)
         context.color_primaries, context.color_trc = info.color_primaries, info.color_transfer
-        context.colorspace = self._converter.matrix if matrix == colour.RGB else matrix
+        context.colorspace = self._converter.matrix if was_rgb else info.color_matrix
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
 
-    def _set_up_rest(self, format: str) -> None:
-        for number, stream in enumerate(self._info.streams):
-            if copied.supports(self._container, stream) and stream.codec not in REFUSED.get(format, ()):
-                self._copied[number] = (stream, copied.add(self._container, stream))
-            else:
-                what = f"{stream.kind.name.lower()} stream {number} ({stream.codec})"
-                self.notes.append(f"{what} is not kept: {format} cannot hold it; mkv can hold most")
+    def _set_up_rest(self) -> None:
+        attachments = sum(info.kind == StreamKind.ATTACHMENT for info in self._info.streams)
+        if attachments and self._format != "mkv":
+            self.notes.append(f"{formats.attached(attachments)} not kept: {self._format} has no attachments; mkv has")
+        for number, info in enumerate(self._info.streams):
+            if info.kind == StreamKind.ATTACHMENT:
+                if self._format == "mkv":
+                    copied.add(self._container, info)
+                continue
+            why, converter = formats.refusal(self._format, info), None
+            if why is not None and (text := formats.text_codec(self._format, info)) is not None:
+                converter = TextConverter(info, text)
+                info = converter.info
+                why = formats.refusal(self._format, info)
+            if why is not None:
+                self._leave_out(number, info, why)
+                continue
+            self._copied[number] = _Copied(info, copied.add(self._container, info), converter)
         self._container.metadata.update(self._info.metadata)
-        if self._info.chapters and not self._timeless:
+        if self._info.chapters:
             self._container.set_chapters(
                 [
                     {"id": i, "start": c.start, "end": c.end, "time_base": c.time_base, "metadata": dict(c.metadata)}
@@ -157,21 +187,24 @@ class Muxer:
                 ]
             )
 
-    def _note_start(self, packet: Any) -> None:
-        if self._first_dts is None:
-            self._first_dts = packet.dts
+    def _leave_out(self, number: int, info: StreamInfo, why: str) -> None:
+        others = " and ".join(name for name in formats.holders(info) if name != self._format)
+        advice = f"; {others} can" if others else ""
+        self.notes.append(f"{_name(number, info)} is not kept: {why}{advice}")
 
     def _mux(self, packets: Sequence[Any]) -> None:
         for packet in packets:
-            self._note_start(packet)
+            if self._first_dts is None:
+                self._first_dts = packet.dts
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)
 
 
-def _mp4_options(info: VideoInfo) -> dict[str, str]:
-    """Return what makes MP4 keep late starts exactly (else rounded to 1 ms) and tags that it has no place for."""
+def _name(number: int, info: StreamInfo) -> str:
+    return f"{info.kind.name.lower()} stream {number} ({info.codec})"
+
+
+def _movie_scale(info: VideoInfo) -> int:
+    """What makes MP4 keep late starts exactly, else rounded to 1 ms."""
     scale = math.lcm(info.time_base.denominator, *(stream.sample_rate or 1 for stream in info.streams))
-    options = {"movie_timescale": str(scale if scale < MAX_SCALE else min(info.time_base.denominator, MAX_SCALE))}
-    if not all(key.lower() in MP4_KEYS for key in info.metadata):
-        options["movflags"] = "use_metadata_tags"
-    return options
+    return scale if scale < MAX_SCALE else min(info.time_base.denominator, MAX_SCALE)

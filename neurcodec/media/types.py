@@ -22,6 +22,21 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What of a source is read, and how.
+
+    video_stream: its number among all streams of the file; None: the default one, else the largest. deinterlace:
+    "auto" where pictures say that they are interlaced, "on" or "off". start, end: the part between these times, in
+    seconds from the first picture; end None: all.
+    """
+
+    video_stream: int | None = None
+    deinterlace: str = "auto"
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chapter:
     """A named span of the file; `start` and `end` in units of `time_base`."""
 

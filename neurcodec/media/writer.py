@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import av
 import av.error
-import numpy as np
 from av.codec.codec import UnknownCodecError
 
 from neurcodec.container.values import Packet
 from neurcodec.errors import OutputError
-from neurcodec.media.muxer import FORMATS, Muxer
+from neurcodec.media.formats import FORMATS
+from neurcodec.media.muxer import Muxer
 from neurcodec.media.types import Frame, VideoInfo
+from neurcodec.media.untagged import Y4M, Pictures, Turn, turn
+
+_UNTAGGED: Mapping[str, Any] = {"y4m": Y4M, "png": Pictures}
 
 
 class VideoWriter:
@@ -26,7 +28,8 @@ class VideoWriter:
 
     Frames are given in display order, packets roughly in time with them; the muxer interleaves them. Frames are
     coded as 8-bit yuv420p; an odd size as yuv444p where the encoder cannot do it in 4:2:0 (H.264 and H.265 cannot).
-    y4m files and PNG pictures carry no timestamps, streams or tags: their frames follow each other at the average rate.
+    y4m files and PNG pictures carry no timestamps, streams and most tags: their frames follow each other at the average
+    rate, and are turned as they are to be shown.
     """
 
     def __init__(
@@ -49,15 +52,22 @@ class VideoWriter:
         self._frames = 0
         self._last: Frame | None = None
         self._irregular = False
-        self._sink: Muxer | _Pictures | None = None
-        if self._format == "png":
-            self._sink = _Pictures(self.name)
+        self._sink: Muxer | Y4M | Pictures | None = None
+        self._turn: Turn | None = None
+        if self._format in _UNTAGGED:
+            self._turn, upright, self._notes = turn(info)
+            for number, stream in enumerate(info.streams):
+                what = f"{stream.kind.name.lower()} stream {number} ({stream.codec})"
+                self._notes.append(f"{what} is not kept: {self._format} has no such streams")
+            with self._reported():
+                self._sink = _UNTAGGED[self._format](target, upright)
         elif self._format in FORMATS:
             with self._reported():
                 self._sink = Muxer(target, info, codec, options, self._format)
+                self._notes = self._sink.notes
         else:
-            raise OutputError(f"{self.name}: unknown output format; use one of {', '.join([*FORMATS, 'png'])}")
-        self._notes = self._sink.notes
+            names = ", ".join([*FORMATS, *_UNTAGGED])
+            raise OutputError(f"{self.name}: unknown output format; use one of {names}")
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -72,7 +82,7 @@ class VideoWriter:
 
     def warnings(self) -> list[str]:
         """Return one line for each thing that the output format could not keep."""
-        if self._irregular and self._format in ("y4m", "png"):
+        if self._irregular and self._format in _UNTAGGED:
             return [*self._notes, f"{self._format} has no timestamps; the variable frame rate is lost"]
         return list(self._notes)
 
@@ -87,12 +97,13 @@ class VideoWriter:
         self._last = Frame(frame.rgb[:0], frame.pts, frame.duration)
         self._frames += 1
         with self._reported() as sink:
-            sink.write(frame)
+            sink.write(frame if self._turn is None else replace(frame, rgb=self._turn(frame.rgb)))
 
     def write_packet(self, packet: Packet) -> None:
         """Add a packet of a copied stream; it is passed over when the format cannot hold that stream."""
         with self._reported() as sink:
-            sink.write_packet(packet)
+            if isinstance(sink, Muxer):
+                sink.write_packet(packet)
 
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
@@ -118,34 +129,3 @@ class VideoWriter:
             self.abort()
             reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise OutputError(f"{self.name}: cannot be written ({reason})") from None
-
-
-class _Pictures:
-    """Numbered PNG files, from 1."""
-
-    def __init__(self, pattern: str) -> None:
-        name = Path(pattern).name
-        if len(re.findall(r"%\d*d", name)) != 1 or name.count("%") != 1:
-            raise OutputError(f"{pattern}: a PNG name needs one number pattern, as in frame_%05d.png")
-        self._pattern = Path(pattern)
-        self._number = 0
-        self.notes: list[str] = []
-
-    def write(self, frame: Frame) -> None:
-        self._number += 1
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.rgb), format="rgb24")
-        encoder: Any = av.CodecContext.create("png", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "rgb24"
-        encoder.time_base = Fraction(1, 25)
-        packets = encoder.encode(picture) + encoder.encode(None)
-        path = self._pattern.with_name(self._pattern.name % self._number)
-        path.write_bytes(b"".join(bytes(packet) for packet in packets))
-
-    def write_packet(self, packet: Packet) -> None:
-        """Pictures hold no other streams."""
-
-    def close(self) -> None:
-        """Every picture is already whole."""
-
-    def abort(self) -> None:
-        """The pictures written so far stay; the caller chose their names."""
