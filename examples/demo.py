@@ -26,6 +26,12 @@ def psnr(one: Path, other: Path) -> float:
     return float(np.mean([10 * np.log10(255**2 / max(error, 1e-6)) for error in errors]))
 
 
+def sound(path: Path) -> int:
+    """Bytes of the streams beside the video."""
+    with VideoReader(path) as reader:
+        return sum(len(item.data) for item in reader.items() if not isinstance(item, Frame))
+
+
 def frame(path: Path, number: int) -> np.ndarray:
     """One frame of a video, uint8 (H, W, 3)."""
     with VideoReader(path) as reader:
@@ -52,10 +58,9 @@ def main() -> None:
         start = time.perf_counter()
         neurcodec.decode(coded, target, diffusion=diffusion, overwrite=True)
         speeds.append(report.frames / (time.perf_counter() - start))
-    before = SOURCE.stat().st_size
-    print(
-        f"{before:,} bytes became {report.bytes:,}: {before / report.bytes:.0f} times smaller, {report.kbps:.1f} kbps"
-    )
+    before = SOURCE.stat().st_size - sound(SOURCE)
+    times = f"{before / report.bytes:.0f} times smaller, {report.kbps:.1f} kbps"
+    print(f"{before:,} bytes of video became {report.bytes:,}: {times}")
     print(f"PSNR {psnr(SOURCE, full):.2f} dB ({psnr(SOURCE, coarse):.2f} dB without the generator)")
     print("frames/s: encoded {:.1f}, decoded without the generator {:.1f}, with it {:.1f}".format(*speeds))
     picture = FOLDER / "flight.png"
