@@ -37,6 +37,7 @@ encode a.mp4 b.nvc --qualty 3
 encode a.mp4 b.nvc c.nvc
 encode a.mp4 b.mp4
 encode good.nvc b.nvc
+encode . b.nvc
 encode a.mp4
 encode a.mp4 b.nvc -q 64
 encode a.mp4 b.nvc -q 3 --target-size 5MB

@@ -142,7 +142,7 @@ CASES = {
     "an empty file": Case(empty, error=InputError, says="cannot be read as media"),
     "noise": Case(noise, error=InputError, says="cannot be read as media"),
     "no file": Case(lambda folder: folder / "in.mp4", error=InputError, says="No such file"),
-    "a folder": Case(lambda folder: folder, error=InputError, says="cannot be read"),
+    "a folder": Case(lambda folder: folder, error=InputError, says="ncodec batch encode"),
 }
 
 

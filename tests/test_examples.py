@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_curve(short: Path, tiny_model: Path, tmp_path: Path) -> None:
     run = script("curve.sh", short / "a.mkv", "out", *options, folder=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "report.md" in run.stdout
+
+
+@pytest.mark.slow
+def test_demo() -> None:
+    run = subprocess.run(
+        [sys.executable, EXAMPLES / "demo.py"], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    first, second, third, last = run.stdout.splitlines()
+    assert re.fullmatch(r"1,[\d,]+ bytes of video became [\d,]+: \d\d+ times smaller, \d+\.\d kbps", first)
+    assert second.startswith("PSNR ") and third.startswith("frames/s: encoded ")
+    assert Path(last.partition(" shows ")[0]).is_file()
 
 
 def play(file: Path, model: Path, path: str) -> subprocess.CompletedProcess[str]:

@@ -73,10 +73,12 @@ def encode_file(
 
 
 def _check_kinds(source: pipes.Place, target: pipes.Place) -> None:
-    """Refuse a target whose name says that it is a video (OutputError), and a source that is coded (InputError)."""
+    """Refuse a target whose name is a video's (OutputError), a source that is a folder or coded (InputError)."""
     if isinstance(target, Path) and target.suffix.lower() in video_suffixes():
         name, advice = target.with_suffix(".nvc"), "many files are for `ncodec batch encode`"
         raise OutputError(f"{target}: what encode writes is no {target.suffix[1:]}; name it {name} ({advice})")
+    if isinstance(source, Path) and source.is_dir():
+        raise InputError(f"{source}: a folder; `ncodec batch encode` codes the videos in it")
     if isinstance(source, Path) and source.is_file():
         with pipes.opened(source) as file:
             if file.read(len(tables.SIGNATURE)) == tables.SIGNATURE:
