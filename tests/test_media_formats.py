@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -165,10 +166,27 @@ def test_packets_that_are_refused_do_not_cost_the_output() -> None:
             assert len(list(file.decode(video=0))) == 1
     made = sound("aac")
     assert made is not None
-    _, warnings = written("mp4", made[0], (bad, *made[1]))
-    assert warnings == [
-        "1 packets of audio stream 0 (aac) are not kept: mp4 cannot hold aac (Invalid data found when processing input)"
-    ]
+    for packets, why in (((bad, *made[1]), "mp4 cannot hold aac"), ((*made[1], bad), "mp4 cannot hold them")):
+        _, warnings = written("mp4", replace(made[0], extradata=b""), tuple(map(adts, packets)))
+        assert warnings == [
+            f"1 packets of audio stream 0 (aac) are not kept: {why} (Invalid data found when processing input)"
+        ]
+    odd = sound("pcm_s16le")
+    assert odd is not None
+    short = [(one, replace(one, data=b"\0", pts=one.pts + 1, dts=one.pts + 1)) for one in odd[1] if one.pts is not None]
+    data, warnings = written("mov", odd[0], tuple(packet for pair in short for packet in pair))
+    assert sum(int(line.split()[0]) for line in warnings) == len(odd[1])
+    with av.open(io.BytesIO(data)) as file:
+        assert len(list(file.decode(video=0))) == 1
+
+
+def adts(packet: Packet) -> Packet:
+    """The packet of AAC, 48 kHz stereo, with the header that it has in MPEG-TS."""
+    if packet.data.startswith(b"\xff\xf1"):
+        return packet
+    size = len(packet.data) + 7
+    header = bytes([0xFF, 0xF1, 0x4C, 0x80 | size >> 11, size >> 3 & 255, (size & 7) << 5 | 0x1F, 0xFC])
+    return replace(packet, data=header + packet.data)
 
 
 def test_streams_that_some_formats_hold_are_said_when_reading(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Decoder:
 
     def skip(self, packet: Any, wanted: int) -> Iterator[av.VideoFrame]:
         """Decode as `decode`, for pictures from the time `wanted` on: groups of pictures before it are passed over."""
-        if packet.size and packet.is_keyframe and packet.pts is not None and packet.pts <= wanted:
+        if packet is not None and packet.is_keyframe and packet.pts is not None and packet.pts <= wanted:
             self._stream.codec_context.flush_buffers()
             self._times.clear()
             self._owed = 0
@@ -40,7 +40,7 @@ class Decoder:
             yield from self.decode(packet)
             return
         self._group.append(packet)
-        time = packet.pts if packet.pts is not None else packet.dts
+        time = None if packet is None else packet.pts if packet.pts is not None else packet.dts
         if time is None or time > wanted or len(self._group) > _LONGEST_GROUP:
             group, self._group = self._group, None
             for one in group:

@@ -24,22 +24,21 @@ class Deinterlacer:
         """Mode "auto" mends pictures that say that they are interlaced, "on" all, "off" none."""
         self._mode, self._time_base = mode, time_base
         self._graph: Any = None
-        self._size = (0, 0)
+        self._kind = (0, 0, "")
         self._times: deque[tuple[int | None, int]] = deque()
         self.interlaced = 0
 
     def push(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Take the next picture; give those that are done."""
-        size = (picture.width, picture.height)
+        kind = (picture.width, picture.height, picture.format.name)
         self.interlaced += picture.interlaced_frame
-        if self._graph is not None and size != self._size:
+        if self._graph is not None and kind != self._kind:
             yield from self.rest()
         if self._graph is None:
             wanted = self._mode == "on" or (self._mode == "auto" and picture.interlaced_frame)
-            if not wanted or min(size) < _LEAST_SIDE:
+            if not wanted or min(kind[:2]) < _LEAST_SIDE or not self._build(picture):
                 yield picture
                 return
-            self._graph, self._size = self._built(picture), size
         self._times.append((picture.pts, picture.duration or 0))
         self._graph.push(picture)
         yield from self._pull()
@@ -51,15 +50,26 @@ class Deinterlacer:
             yield from self._pull()
             self._graph = None
 
-    def _built(self, picture: av.VideoFrame) -> Any:
+    @property
+    def mending(self) -> bool:
+        """Are interlaced pictures mended?"""
+        return self._mode != "off"
+
+    def _build(self, picture: av.VideoFrame) -> bool:
+        """Set the filter up for pictures like this one; False, and no more, where FFmpeg cannot."""
         graph = Graph()
         source = graph.add_buffer(
             width=picture.width, height=picture.height, format=picture.format, time_base=self._time_base
         )
         which = "all" if self._mode == "on" else "interlaced"
         filter, sink = graph.add("bwdif", f"mode=send_frame:deint={which}"), graph.add("buffersink")
-        graph.link_nodes(source, filter, sink).configure()
-        return graph
+        try:
+            graph.link_nodes(source, filter, sink).configure()
+        except (av.error.FFmpegError, ValueError):
+            self._mode = "off"
+            return False
+        self._graph, self._kind = graph, (picture.width, picture.height, picture.format.name)
+        return True
 
     def _pull(self) -> Iterator[av.VideoFrame]:
         while True:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,9 @@ from neurcodec.media.timing import FALLBACK_RATE
 from neurcodec.media.types import Frame, VideoInfo
 
 MAX_SCALE = 100_000_000
+_PCM_SAMPLES = 64  # bytes; less may be no whole sample of all channels, which MP4 refuses too late
+_REFUSALS = (av.error.InvalidDataError, av.error.ArgumentError, av.error.PatchWelcomeError)
+"""What FFmpeg says of packets, not of the disk."""
 
 
 @dataclass
@@ -31,6 +35,11 @@ class _Copied:
     last: int | None = None
     refused: int = 0
     why: str = ""
+
+    def refuse(self, why: str) -> None:
+        """Count a packet that is left out."""
+        self.refused += 1
+        self.why = why
 
 
 class Muxer:
@@ -52,6 +61,7 @@ class Muxer:
         self._start = self._end = 0  # of what is shown, in the video's time base
         self._first_dts: int | None = None
         self._copied: dict[int, _Copied] = {}
+        self._copies = self._late = 0  # copied packets, and those that were refused after FFmpeg had held them back
         default, settings = formats.DEFAULT_CODEC[format]
         if codec is None:
             codec, options = default, settings if options is None else options
@@ -92,7 +102,7 @@ class Muxer:
         self._mux(self._video.encode(picture))
 
     def write_packet(self, packet: Packet) -> None:
-        """Mux a copied packet as it is, its dts above the one before; first ones that FFmpeg refuses are left out."""
+        """Mux a copied packet as it is, its dts above the one before; ones that FFmpeg refuses are left out."""
         copy = self._copied.get(packet.stream)
         if copy is None:
             return
@@ -101,18 +111,24 @@ class Muxer:
             if converted is None:
                 return
             packet = converted
-        if copy.last is None and (why := formats.refusal(self._format, copy.info, packet)):
-            copy.refused, copy.why = copy.refused + 1, why
+        doubtful = copy.last is None or (copy.info.codec.startswith("pcm_") and len(packet.data) < _PCM_SAMPLES)
+        if doubtful and (why := formats.refusal(self._format, copy.info, packet)):
+            copy.refuse(why)
             return
         out = copied.to_av(packet, copy.info, copy.stream)
         if out.dts is None:
             out.dts = out.pts
         if out.dts is not None:
             out.dts = out.dts if copy.last is None else max(out.dts, copy.last + self._least_step)
-            copy.last = out.dts
             if out.pts is not None:
                 out.pts = max(out.pts, out.dts)
-        self._container.mux(out)
+        last = out.dts if out.dts is not None else copy.last
+        try:
+            self._container.mux(out)
+            copy.last = last
+            self._copies += 1
+        except _REFUSALS as error:
+            copy.refuse(f"{self._format} cannot hold them ({error.strerror})")
 
     def close(self) -> None:
         """Write what the encoder still holds, and the file's end."""
@@ -126,8 +142,12 @@ class Muxer:
                 delay = self._start - (last.dts if self._first_dts is None else self._first_dts)
                 last.dts = max(last.dts, last.pts - delay)
                 last.duration = max(1, self._end - delay - last.dts)
-                self._container.mux(last)
-        self._container.close()
+                with self._late_refusals():
+                    self._container.mux(last)
+        with self._late_refusals():
+            self._container.close()
+        if self._late:
+            self.notes.append(f"{self._late} packets of copied streams are not kept: {self._format} cannot hold them")
         for number, copy in self._copied.items():
             if copy.refused and copy.last is None:
                 self._leave_out(number, copy.info, copy.why)
@@ -197,7 +217,18 @@ class Muxer:
             if self._first_dts is None:
                 self._first_dts = packet.dts
             packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self._container.mux(packet)
+            with self._late_refusals():
+                self._container.mux(packet)
+
+    @contextmanager
+    def _late_refusals(self) -> Iterator[None]:
+        """Take the error of a copied packet that FFmpeg held back until now; there are no more of them than packets."""
+        try:
+            yield
+        except _REFUSALS:
+            if self._late >= self._copies:
+                raise
+            self._late += 1
 
 
 def _name(number: int, info: StreamInfo) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -109,7 +110,7 @@ class VideoReader:
         yield Frame(held.rgb, held.pts, self._last_duration(held, start, count))
 
     def _placed(self) -> Iterator[Frame | Packet]:
-        for event in chain(self._first, self._events):
+        for event in self._all():
             if isinstance(event, Packet):
                 yield event
                 continue
@@ -121,6 +122,11 @@ class VideoReader:
         for picture, pts in self._timeline.rest():
             if (time := self._cut.picture(pts)) is not None:
                 yield self._convert(picture, time)
+
+    def _all(self) -> Iterator[Any]:
+        while self._first:
+            yield self._first.popleft()
+        yield from self._events
 
     def _set_clock(self) -> Clock:
         tracks = [self._video, *(self._container.streams[index] for index in self._copied)]
@@ -158,11 +164,10 @@ class VideoReader:
         for packet in self._demux():
             if packet is not None and packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            if packet is None:
-                yield from self._whole(self._decoder.decode(None))
-            elif packet.stream is self._video:
-                index, duration = packet.stream.index, packet.duration or 0
-                packet.pts, packet.dts = self._clock.move(index, packet.pts, packet.dts, duration)
+            if packet is None or packet.stream is self._video:
+                if packet is not None:
+                    times = packet.pts, packet.dts, packet.duration or 0
+                    packet.pts, packet.dts = self._clock.move(self._video.index, *times)
                 start = self._cut.start
                 decoded = self._decoder.skip(packet, start) if start is not None else self._decoder.decode(packet)
                 yield from self._whole(decoded)
@@ -181,7 +186,7 @@ class VideoReader:
         if self._deinterlacer.interlaced:
             kept = "and coded as it is; --deinterlace auto makes whole pictures of it"
             mended = "; whole pictures are made of it (--deinterlace off keeps it as it is)"
-            yield f"the video is interlaced{' ' + kept if self._reading.deinterlace == 'off' else mended}"
+            yield f"the video is interlaced{mended if self._deinterlacer.mending else ' ' + kept}"
 
     def _copy(self, packet: Any) -> Packet:
         times = packet.pts, packet.dts, max(0, packet.duration or 0)
@@ -196,9 +201,9 @@ class VideoReader:
         if "matroska" in form and told - end > max(Fraction(1, 4), told / 50):
             self._notes.append(f"the file ends early: {float(end):.2f} of {float(told):.2f} seconds are there")
 
-    def _look_ahead(self) -> tuple[list[Any], list[av.VideoFrame]]:
+    def _look_ahead(self) -> tuple[deque[Any], list[av.VideoFrame]]:
         """Read the first pictures, and what comes between them."""
-        events: list[Any] = []
+        events: deque[Any] = deque()
         pictures: list[av.VideoFrame] = []
         for event in self._events:
             events.append(event)

@@ -19,6 +19,7 @@ FALLBACK_RATE = Fraction(25)
 _LATEST_START = Fraction(1)  # seconds; a later start is the clock of a recording, not a pause before the picture
 _PRIMING = Fraction(1, 4)  # seconds before zero that may only warm a sound decoder up
 _BACK = Fraction(1, 10)  # seconds that times may go back within one recording
+_BACK_STILL = Fraction(1)  # where the format's clock does not jump
 _OVERLAP = Fraction(1, 50)  # seconds that sound may overlap where recordings are joined
 _BEHIND = Fraction(2)  # seconds that sound may come later in a file than its picture
 _FUTURE = Fraction(10)  # seconds without a packet of a track, in formats whose clock may jump
@@ -97,6 +98,7 @@ class Clock:
         """Take the source's time that becomes 0, in seconds, and whether the format's clock may jump ahead."""
         self._start = start
         self._jumping = jumping
+        self._back = _BACK if jumping else _BACK_STILL
         self._offsets = [-start]  # of each recording, the newest last
         self._tracks: dict[int, _Track] = {}
         self._primed: dict[int, Packet | None] = {}  # for a track without a packet yet, what is marked as cut away
@@ -172,7 +174,7 @@ class Clock:
 
         def fits(offset: Fraction) -> bool:
             here = time + offset
-            if here - last > -_BACK and (here - last < _FUTURE or not self._jumping):
+            if here - last > -self._back and (here - last < _FUTURE or not self._jumping):
                 return True
             others = [other for other in self._tracks.values() if other is not track and other.offset == offset]
             return any(other.decoded is not None and abs(here - other.decoded) < _BACK for other in others)
