@@ -13,19 +13,26 @@ EXTENSIONS = 1
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that the readers of older minor versions cannot decode, and how a chunk with it is told."""
+    """Something that the readers of older minor versions cannot decode; `mark`: how a chunk with it is told, in words."""
 
     name: str
+    mark: str
     minor: int
     used: Callable[[Gop], bool]
 
 
 FEATURES = (
-    Feature("captions", EXTENSIONS, lambda gop: Substream.CAPTION in gop.substreams),
-    Feature("sketches", EXTENSIONS, lambda gop: Substream.SKETCH in gop.substreams),
-    Feature("filled frames", EXTENSIONS, lambda gop: gop.base is not None and FrameType.S in gop.frame_types),
-    Feature("detail latents", EXTENSIONS, lambda gop: gop.base is not None and Substream.LATENTS_P in gop.substreams),
-)
+    Feature("captions", "substream 7", EXTENSIONS, lambda gop: Substream.CAPTION in gop.substreams),
+    Feature("sketches", "substream 8", EXTENSIONS, lambda gop: Substream.SKETCH in gop.substreams),
+    Feature(
+        "filled frames", "an S frame beside a base layer", EXTENSIONS,
+        lambda gop: gop.base is not None and FrameType.S in gop.frame_types,
+    ),
+    Feature(
+        "detail latents", "substream 2 beside a base layer", EXTENSIONS,
+        lambda gop: gop.base is not None and Substream.LATENTS_P in gop.substreams,
+    ),
+)  # fmt: skip
 """What is in the table of the specification."""
 
 

@@ -71,6 +71,7 @@ def good(model: EntropyModel) -> dict[str, bytes]:
         "most_obus": beside({Substream.BASE: temporal_units.encode([first + padding(0) * most, second])}),
         "obus": beside({Substream.BASE: temporal_units.encode(rows)}),
         "saturated": pack(model, (96, 96), [gop(model, (96, 96), chunk(random.Random(0), (96, 96), 3, 1, far), 1, 30)]),
+        "last_detail": pack(model, SIZE, [filled(model, chance, SIZE, 4, 2, 1, 30)]),
         "each_detail": pack(model, SIZE, [filled(model, chance, SIZE, 5, 2, 1, 30)]),
     }
 

@@ -131,6 +131,7 @@ def order() -> dict[str, Vector]:
         "no_header": typed(b"head", 1), "no_model": typed(b"modl", 2),
         "second_header": added(b"HEAD", payload=whole[1][9:-4]), "second_model": added(b"MODL", payload=whole[2][9:-4]),
         "other_head": added(b"head", payload=other_head), "other_model": added(b"modl", payload=whole[2][9:-5] + b"?"),
+        "between": added(b"azaz", 2),
         "other_end": b"".join([*whole[:-1], packed(whole, b"fend", end)]),
         "behind_end": sealed([*whole, packed(whole, b"FEND", end)]),
         "chunk_count": edited(whole, FEND={"chunks": 3}),
@@ -170,12 +171,23 @@ def fields() -> dict[str, Vector]:
     damaged = {
         **{f"{kind.lower()}_trailing": data for kind, data in ends.items()},
         "head_short": extended(whole, b"HEAD", -1),
+        "ten_bytes": sealed(
+            [*whole[:1], packed(whole, b"HEAD", b"\0" + b"\x80" * 9 + b"\1" + whole[1][10:-4]), *whole[2:]]
+        ),
         "long_width": sealed([*whole[:1], packed(whole, b"HEAD", b"\0\xc0\0" + whole[1][11:-4]), *whole[2:]]),
         "one_key": edited(whole, meta=again),
         "one_key_of_stream": edited(whole, strm=again),
         "text": edited(whole, meta={"pairs": [{"key": b"\xff", "value": ""}]}),
     }
     return {name: ("DamageError", data) for name, data in damaged.items()}
+
+
+def behind_index(after: Sequence[bytes], more: bytes = b"") -> bytes:
+    """The example with `more` behind the fields of its index, and records behind the index."""
+    parts = split(example())
+    listing = packed(parts, b"indx", parts[8][9:-4] + more)
+    distance = len(listing) + sum(map(len, after))
+    return edited([*parts[:8], listing, *after, parts[9]], FEND={"index_distance": distance})
 
 
 def index() -> dict[str, Vector]:
@@ -186,18 +198,12 @@ def index() -> dict[str, Vector]:
     def listed(name: str) -> bytes:
         return edited(parts, indx={"entries": [entries[0], {**entries[1], name: entries[1][name] + 1}]})
 
-    def behind(after: Sequence[bytes], more: bytes = b"") -> bytes:
-        """The example with `more` behind the fields of its index, and records behind the index."""
-        listing = packed(parts, b"indx", parts[8][9:-4] + more)
-        distance = len(listing) + sum(map(len, after))
-        return edited([*parts[:8], listing, *after, parts[9]], FEND={"index_distance": distance})
-
     short = split(edited(parts, indx={"entry_count": 1, "entries": entries[:1]}))
     damaged = {
         "index_place": listed("distance"), "index_frames": listed("frames"), "index_pts": listed("pts_step"),
         "index_count": edited(short, FEND={"index_distance": len(short[8])}),
-        "index_early": behind([packed(parts, b"meta", b"\1\1a\0")]), "second_index": behind([parts[8]]),
-        "indx_trailing": behind([], b"\0"),
+        "index_early": behind_index([packed(parts, b"meta", b"\1\1a\0")]), "second_index": behind_index([parts[8]]),
+        "indx_trailing": behind_index([], b"\0"),
         "index_distance": edited(parts, FEND={"index_distance": len(parts[8]) - 1}),
         "no_index_distance": edited(bare(example()), FEND={"index_distance": 1}),
     }  # fmt: skip
@@ -254,6 +260,9 @@ def good() -> dict[str, bytes]:
             Substream.BASE: b"base layer"})], LAYERED), 0, 0),
         "next_tick": pack([gop([0], 1), gop([1], 1, 1)], replace(HEADER, frame_rate=Fraction(0))),
         "streams_64": many_streams(64),
+        "key_again": sealed([*whole[:4], packed(whole, b"meta", b"\1\5title\0"), *whole[4:]]),
+        "overlap": pack([gop([0], 600), gop([512], 512, 1)]),
+        "behind_index": behind_index([packed(split(example()), b"azaz", b"?")]),
         "least_track": sealed(edge_tracks.tracked(disposition=0, field_order=0)),
         "most_of_a_track": sealed(edge_tracks.tracked(**edge_tracks.MOST)),
         "letters": sealed([*whole[:3], packed(whole, b"azaz", b"?"), *whole[3:]]),

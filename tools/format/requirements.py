@@ -49,15 +49,15 @@ RULES = (
     Rule(11, "3.2", "a type in small letters that is not known is skipped", "", "good/letters"),
     Rule(12, "3.2", "a record's flags are 0", "Format", "bad/chunk_flags"),
     Rule(13, "3.2", "HEAD is first, MODL second, and there is one of each", "Damage",
-         "bad/no_head bad/no_header bad/no_model bad/second_head bad/second_header bad/second_model bad/only_head"),
+         "bad/no_head bad/no_header bad/between bad/no_model bad/second_head bad/second_header bad/second_model"),
     Rule(14, "3.2", "FEND is last, and nothing is behind it", "Damage",
-         "bad/no_end bad/other_end bad/behind_end bad/trailing"),
+         "bad/no_end bad/only_head bad/other_end bad/behind_end bad/trailing"),
     Rule(15, "3.2", "strm records come before the first GOPC and pckt", "Damage",
          "bad/late_stream bad/stream_after_packets"),
     Rule(64, "3.2", "there is at most one vide, before the first GOPC and pckt", "Damage",
          "bad/second_track bad/late_track bad/track_after_packets"),
     Rule(16, "3.2", "there is at most one indx, and no known record between it and FEND", "Damage",
-         "bad/second_index bad/index_early"),
+         "bad/second_index bad/index_early good/behind_index"),
     Rule(17, "4", "a field is in its range; a value above it is of kind Format for profile, stream kind, substream id "
          "and substream_count", "Damage",
          "bad/head_*_low bad/head_*_high bad/modl_*_low bad/modl_*_high bad/gopc_* bad/meta_*_low bad/meta_*_high "
@@ -65,7 +65,7 @@ RULES = (
          "bad/zero_* bad/interval bad/quality "
          "good/least good/most good/most_of_a_stream good/least_track good/most_of_a_track"),
     Rule(18, "2.1", "a uvar is in its shortest form, and of at most 9 bytes", "Damage",
-         "bad/long_integer bad/long_width"),
+         "bad/long_integer bad/long_width bad/ten_bytes bad/gopc_last_change_high"),
     Rule(19, "2.1", "text is UTF-8", "Damage", "bad/text"),
     Rule(20, "4", "a payload holds its fields, whole, and nothing behind them", "Damage",
          "bad/*_trailing bad/head_short"),
@@ -77,7 +77,8 @@ RULES = (
          "bad/native_base bad/native_scale bad/no_base bad/no_base_stream"),
     Rule(26, "13", "a chunk uses nothing that is newer than `min_reader_minor` says", "Damage",
          "bad/claims_no_* good/core good/core_layered"),
-    Rule(27, "4.4", "a key is once in its list", "Damage", "bad/one_key bad/one_key_of_stream bad/one_key_of_track"),
+    Rule(27, "4.4", "a key is once in its record", "Damage",
+         "bad/one_key bad/one_key_of_stream bad/one_key_of_track good/key_again"),
     Rule(28, "4.6", "`stream` is the number of strm records before", "Damage", "bad/stream_number"),
     Rule(29, "4.7", "packets are of a stream that is described", "Damage", "bad/no_stream bad/no_such_stream"),
     Rule(30, "4.7", "a packet's reserved flag is 0", "Format", "bad/packet_flags"),
@@ -90,7 +91,7 @@ RULES = (
     Rule(35, "4.9", "FEND's totals and the place of the index are right", "Damage",
          "bad/frame_count bad/chunk_count bad/index_distance bad/no_index_distance"),
     Rule(36, "4.9", "FEND's chain is right", "Damage", "bad/chain"),
-    Rule(37, "5", "pts rise from chunk to chunk", "Damage", "bad/pts_again good/next_tick"),
+    Rule(37, "5", "pts rise from chunk to chunk", "Damage", "bad/pts_again good/next_tick good/overlap"),
     Rule(38, "5", "a step is at least 1, in lowest terms, and the phase below its denominator", "Damage",
          "bad/small_step bad/phase bad/not_lowest good/even good/halves"),
     Rule(39, "5", "the last duration is not below 0, and that of a single frame is not changed", "Damage",
@@ -107,10 +108,12 @@ RULES = (
     Rule(44, "4.6", "there are at most 64 streams", "Damage", "bad/streams good/streams_64"),
     Rule(45, "4.2", "latents are decoded with the model that the file names", "Model", "bad_latents/other_model"),
     Rule(46, "6.1", "a range-coded substream ends as an encoder ends it, and all of its bytes are read", "Damage",
-         "bad_latents/left_over bad_latents/unused bad_latents/cut bad_latents/levels_other_end "
+         "bad_latents/left_over bad_latents/unused bad_latents/exchanged bad_latents/layered_latents "
+         "bad_latents/levels_other_end "
          "bad_latents/levels_zero_behind bad_latents/levels_bytes_behind bad_latents/sketch_bytes_behind "
-         "bad_latents/caption_trailing bad_latents/caption_cut bad_latents/heads_left bad_latents/undecodable"),
-    Rule(47, "6.3", "latents are in -32000..32000", "Damage", "bad_latents/large_latent latents/escapes"),
+         "bad_latents/caption_trailing bad_latents/heads_left bad_latents/undecodable"),
+    Rule(47, "6.3", "latents are in -32000..32000", "Damage", "bad_latents/large_latent bad_latents/changed "
+         "bad_latents/quality latents/escapes"),
     Rule(48, "6.6", "a chunk with a base layer has no latents of I", "Damage", "bad_latents/layered_intra"),
     Rule(49, "6.8", "components of vectors are in -511..511", "Damage", "bad_latents/far_*"),
     Rule(50, "6.8", "a vector is not coded by its difference where a candidate equals it", "Damage",
@@ -126,16 +129,17 @@ RULES = (
     Rule(56, "6.10", "sizes of OBUs are in their shortest form and below 2^30", "Damage",
          "bad_latents/obu_size bad_latents/obu_long_size latents/obus"),
     Rule(57, "6.10", "n units have at most 2 n + 16 OBUs", "Damage", "bad_latents/obu_too_many latents/most_obus"),
-    Rule(58, "6.10", "the tails have just the bytes that the OBUs lack", "Damage",
-         "bad_latents/tails_short bad_latents/tails_left"),
+    Rule(58, "6.10", "the heads fit, and the tails have just the bytes that the OBUs lack", "Damage",
+         "bad_latents/tails_short bad_latents/tails_left bad_latents/fewer_units"),
     Rule(59, "6.11", "the digest is right", "Damage",
-         "bad_latents/digest bad_latents/changed bad_latents/exchanged bad_latents/quality bad_latents/layered_digest "
+         "bad_latents/digest bad_latents/cut bad_latents/layered_digest "
          "bad_latents/other_base bad_latents/other_quality bad_latents/other_quantiser bad_latents/other_strength "
-         "bad_latents/other_texture bad_latents/layered_latents bad_latents/fewer_units"),
+         "bad_latents/other_texture"),
     Rule(60, "A", "a caption has at most 1024 bytes and is UTF-8", "Damage",
-         "bad_latents/caption_long bad_latents/caption_not_text latents/captions"),
+         "bad_latents/caption_long bad_latents/caption_cut bad_latents/caption_not_text latents/captions"),
     Rule(61, "D", "the interval of detail latents is 1 to the number of base frames", "Damage",
-         "bad_latents/detail_interval bad_latents/detail_seldom latents/one_detail latents/each_detail"),
+         "bad_latents/detail_interval bad_latents/detail_seldom latents/one_detail latents/each_detail "
+         "latents/last_detail"),
     Rule(62, "D", "detail latents are not all 0", "Damage", "bad_latents/detail_of_nothing"),
     Rule(63, "7.1", "the base's units decode to as many pictures as there are base frames, of its size and format",
          "Damage", ""),

@@ -94,8 +94,8 @@ def requirements() -> str:
 
 def added() -> str:
     """What the minor versions have brought."""
-    return "| Version | What a chunk may have since |\n|---|---|\n" + "".join(
-        f"| {tables.MAJOR}.{feature.minor} | {feature.name} |\n" for feature in FEATURES
+    return "| Version | What a chunk may have since | Told by |\n|---|---|---|\n" + "".join(
+        f"| {tables.MAJOR}.{feature.minor} | {feature.name} | {feature.mark} |\n" for feature in FEATURES
     )
 
 
