@@ -13,7 +13,7 @@ EXTENSIONS = 1
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that the readers of older minor versions cannot decode; `mark`: how a chunk with it is told, in words."""
+    """What readers of older minor versions cannot decode; `mark`: how a chunk that has it is told, in words."""
 
     name: str
     mark: str
