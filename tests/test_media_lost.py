@@ -99,7 +99,7 @@ def named(folder: Path) -> Path:
         (transparent, "transparency is not kept"),
         (captioned, "captions inside the video stream are not kept"),
         (sphere, "the projection of a 360 degree video is not kept"),
-        (named, "of the video track, language (jpn), title (Director's cut) and flags (forced) are lost"),
+        (named, "of the video track, this is not kept: language (jpn), title (Director's cut), flags (forced)"),
     ],
 )
 def test_it_is_said(tmp_path: Path, make: Callable[[Path], Path], said: str) -> None:

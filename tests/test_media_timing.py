@@ -153,6 +153,15 @@ def test_one_wrong_time_does_not_part_the_tracks() -> None:
     assert times[:20] + times[21:] == [3600 * k for k in range(50) if k != 20]
 
 
+def test_hostile_times_are_none_and_many_jumps_take_no_time() -> None:
+    clock = clocked("video", "audio", start=Fraction(-(2**62)) * MPEG)
+    assert clock.move(0, 2**63 - 1, 2**63 - 1, 3600) == (None, None)
+    other = clocked("video", "audio")
+    for number in range(20_000):
+        other.move(0, -(90000 * number), -(90000 * number), 3600)
+    assert other.warnings() == ["the clock of the source jumps 19999 times; what follows goes on where it had come to"]
+
+
 RECORDINGS = st.lists(
     st.tuples(
         st.integers(0, 2**33 - 90000 * 60),  # where its clock starts

@@ -58,7 +58,8 @@ class Muxer:
         self._info = info
         self._format = format
         self._durations: dict[int, int] = {}
-        self._start = self._end = 0  # of what is shown, in the video's time base
+        self._start: int | None = None  # of what is shown, in the video's time base
+        self._end = 0
         self._first_dts: int | None = None
         self._copied: dict[int, _Copied] = {}
         self._copies = self._late = 0  # copied packets, and those that were refused after FFmpeg had held them back
@@ -95,7 +96,7 @@ class Muxer:
         picture.pts, picture.time_base = frame.pts, context.time_base
         picture.color_trc, picture.color_primaries = context.color_trc, context.color_primaries
         picture.colorspace, picture.color_range = context.colorspace, context.color_range
-        if not self._end:
+        if self._start is None:
             self._start = frame.pts
         self._durations[picture.pts] = frame.duration
         self._end = frame.pts + frame.duration
@@ -139,7 +140,7 @@ class Muxer:
             self._mux(packets[:-1])
             for last in packets[-1:]:  # its duration ends the track, whichever frame is shown last
                 self._durations.pop(last.pts, None)
-                delay = self._start - (last.dts if self._first_dts is None else self._first_dts)
+                delay = (self._start or 0) - (last.dts if self._first_dts is None else self._first_dts)
                 last.dts = max(last.dts, last.pts - delay)
                 last.duration = max(1, self._end - delay - last.dts)
                 with self._late_refusals():

@@ -165,6 +165,6 @@ def lost_of_track(stream: Any) -> Iterator[str]:
     if flags:
         facts.append(f"flags ({', '.join(flags)})")
     if facts:
-        yield f"of the video track, {' and '.join((', '.join(facts[:-1]), facts[-1]) if facts[1:] else facts)} are lost"
+        yield f"of the video track, this is not kept: {', '.join(facts)}"
     if named.get("alpha_mode") == "1":
         yield "transparency is not kept"

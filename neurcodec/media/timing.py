@@ -7,6 +7,7 @@ then gives every one of them a time of its own. docs/media.md lists the rules.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,6 +24,8 @@ _BACK_STILL = Fraction(1)  # where the format's clock does not jump
 _OVERLAP = Fraction(1, 50)  # seconds that sound may overlap where recordings are joined
 _BEHIND = Fraction(2)  # seconds that sound may come later in a file than its picture
 _FUTURE = Fraction(10)  # seconds without a packet of a track, in formats whose clock may jump
+_KNOWN = 16  # recordings whose clock is remembered
+_LARGEST = (1 << 62) - 1  # of a time that files can hold
 
 Item = TypeVar("Item")
 
@@ -99,7 +102,8 @@ class Clock:
         self._start = start
         self._jumping = jumping
         self._back = _BACK if jumping else _BACK_STILL
-        self._offsets = [-start]  # of each recording, the newest last
+        self._offsets = deque([-start], maxlen=_KNOWN)  # of the last recordings, the newest last
+        self._jumps = 0
         self._tracks: dict[int, _Track] = {}
         self._primed: dict[int, Packet | None] = {}  # for a track without a packet yet, what is marked as cut away
         self._marked = self._overlapping = 0
@@ -123,7 +127,7 @@ class Clock:
         elif dts is not None:  # pts alone may come in any order
             self._follow(track, dts * track.time_base, (dts if pts is None else pts) * track.time_base, duration)
         shift = round(track.offset / track.time_base)
-        return None if pts is None else pts + shift, None if dts is None else dts + shift
+        return _shifted(pts, shift), _shifted(dts, shift)
 
     def copied(self, number: int, packet: Packet) -> Iterator[Packet]:
         """Give a copied packet at its time on this clock, dts never falling, or nothing where it is left out.
@@ -161,6 +165,7 @@ class Clock:
             tracks = [other for other in self._tracks.values() if other.decoded is not None]
             offset = max(other.shown + track.first - other.first for other in tracks) - shown
             self._offsets.append(offset)
+            self._jumps += 1
         if track.decoded is None or offset != track.offset:
             track.first = shown
         track.step = duration * track.time_base or max(
@@ -189,14 +194,19 @@ class Clock:
         lines = []
         if self._start:
             lines.append(f"the clock of the source starts at {float(self._start):.3f} s; here it starts at 0")
-        if jumps := len(self._offsets) - 1:
-            times = "once" if jumps == 1 else f"{jumps} times"
+        if self._jumps:
+            times = "once" if self._jumps == 1 else f"{self._jumps} times"
             lines.append(f"the clock of the source jumps {times}; what follows goes on where it had come to")
         if self._overlapping:
             lines.append(f"{self._overlapping} packets overlap others where the clock jumps, and are left out")
         if self._marked:
             lines.append(f"{self._marked} packets that the source marks as cut away are left out")
         return lines
+
+
+def _shifted(time: int | None, shift: int) -> int | None:
+    """The time on the clock; None where there is none, or one that nothing could hold."""
+    return None if time is None or abs(time + shift) > _LARGEST else time + shift
 
 
 class Timeline(Generic[Item]):
@@ -235,8 +245,7 @@ class Timeline(Generic[Item]):
             pts = max(pts, self._last + count + 1)
             gap = min(Fraction(self._step), Fraction(pts - self._last, count + 1))
             times = [self._last + int(gap * number) for number in range(1, count + 1)]
-        for (waiting, _), time in zip(self._waiting, times, strict=True):
-            yield waiting, time
+        yield from zip((waiting for waiting, _ in self._waiting), times, strict=True)
         self._waiting.clear()
         self._last, self._step = pts, duration or self._step
         yield item, pts
