@@ -7,7 +7,7 @@ from typing import Any
 from neurcodec.container import tables
 from neurcodec.container.schema import encode
 from tools.format.edge_fields import U32_MAX, Vector, outside, pairs
-from tools.format.files import bare, example, extended, packed, sealed, widened
+from tools.format.files import bare, changed, example, extended, packed, sealed, widened
 
 MOST = {
     "disposition": U32_MAX, "field_order": 5, "has_mastering_display": 1, "mastering_display": [0, U32_MAX] * 5,
@@ -27,11 +27,12 @@ def bad() -> dict[str, Vector]:
     """Rules on the description of the video."""
     whole, most = tracked(), tracked(**MOST)
     again = {"pair_count": 2, "pairs": [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]}
-    flags = ("has_mastering_display", "has_light_level")
-    rows = [*outside(most, "vide", ["field_order", "max_cll", "max_fall", "key"]), *outside(whole, "vide", flags)]
+    rows = outside(most, "vide", ["field_order", "max_cll", "max_fall", "key"])
     track, rest = whole[3], [*whole[:3], *whole[4:]]
     damaged = {
         "one_key_of_track": sealed(tracked(**again)),
+        "vide_has_mastering_display_high": changed(most, 3, 5, b"\2"),
+        "vide_has_light_level_high": changed(most, 3, 46, b"\2"),
         "vide_pair_count_high": sealed(tracked(**pairs(1025))),
         "vide_trailing": extended(whole, b"vide"),
         "second_track": sealed([*whole[:4], track, *whole[4:]]),
