@@ -9,6 +9,7 @@ from neurcodec.container.schema import encode
 from tools.format.edge_fields import U32_MAX, Vector, outside, pairs
 from tools.format.files import bare, changed, example, extended, packed, sealed, widened
 
+LEAST = {"disposition": 0, "field_order": 0, "has_light_level": 1, "max_cll": 0, "max_fall": 0}
 MOST = {
     "disposition": U32_MAX, "field_order": 5, "has_mastering_display": 1, "mastering_display": [0, U32_MAX] * 5,
     "has_light_level": 1, "max_cll": U32_MAX, "max_fall": U32_MAX,

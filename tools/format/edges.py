@@ -263,7 +263,8 @@ def good() -> dict[str, bytes]:
         "key_again": sealed([*whole[:4], packed(whole, b"meta", b"\1\5title\0"), *whole[4:]]),
         "overlap": pack([gop([0], 600), gop([512], 512, 1)]),
         "behind_index": behind_index([packed(split(example()), b"azaz", b"?")]),
-        "least_track": sealed(edge_tracks.tracked(disposition=0, field_order=0, has_light_level=1, max_cll=0, max_fall=0)),
+        "plain_track": sealed(edge_tracks.tracked()),
+        "least_track": sealed(edge_tracks.tracked(**edge_tracks.LEAST)),
         "most_of_a_track": sealed(edge_tracks.tracked(**edge_tracks.MOST)),
         "letters": sealed([*whole[:3], packed(whole, b"azaz", b"?"), *whole[3:]]),
     }  # fmt: skip

@@ -63,7 +63,7 @@ RULES = (
          "bad/head_*_low bad/head_*_high bad/modl_*_low bad/modl_*_high bad/gopc_* bad/meta_*_low bad/meta_*_high "
          "bad/strm_*_low bad/strm_*_high bad/pckt_*_low bad/pckt_*_high bad/vide_*_high bad/vide_*_low "
          "bad/zero_* bad/interval bad/quality "
-         "good/least good/most good/most_of_a_stream good/least_track good/most_of_a_track"),
+         "good/least good/most good/most_of_a_stream good/plain_track good/least_track good/most_of_a_track"),
     Rule(18, "2.1", "a uvar is in its shortest form, and of at most 9 bytes", "Damage",
          "bad/long_integer bad/long_width bad/ten_bytes bad/gopc_last_change_high"),
     Rule(19, "2.1", "text is UTF-8", "Damage", "bad/text"),
