@@ -185,23 +185,29 @@ def _samples(source: Path, info: VideoInfo, frames: int) -> Iterator[tuple[Pictu
         for place in PLACES[: _count(frames)]:
             part = Path(folder) / "part.nut"
             try:
-                rate = _cut(source, part, place * float(frames / info.frame_rate) if _count(frames) > 1 else 0.0)
+                start = place * float((frames - FRAMES) / info.frame_rate) if _count(frames) > 1 else 0.0
+                first, rate = _cut(source, part, start)
                 with VideoReader(part) as reader:
-                    taken = list(islice(reader, FRAMES))
+                    ticks = int(first / reader.info.time_base)
+                    taken = list(islice((frame for frame in reader if frame.pts >= ticks), FRAMES))
             except (av.error.FFmpegError, ValueError, InputError):
                 continue
             pts, duration = tuple(frame.pts for frame in taken), taken[-1].duration
             yield Pictures(np.stack([frame.rgb for frame in taken]), pts, duration), rate
 
 
-def _cut(source: Path, target: Path, start: float) -> float:
-    """Copy the packets of about FRAMES frames from a time on; returns the bytes a second of the streams beside."""
+def _cut(source: Path, target: Path, start: float) -> tuple[float, float]:
+    """Copy the packets of about FRAMES frames from a time on, and those back to the key frame before it.
+
+    Returns that time as the file counts it, and the bytes a second of the streams beside the video.
+    """
     beside: int = 0
     times: list[float] = []
     with av.open(str(source.absolute())) as whole, av.open(str(target), "w") as part:
         video = choose_video(whole, str(source), None)
+        first = start + (whole.start_time or 0) / av.time_base
         if start:
-            whole.seek(int(start * av.time_base))
+            whole.seek(int(first * av.time_base))
         own = part.add_stream_from_template(video)
         for packet in whole.demux():
             if packet.stream is not video:
@@ -211,7 +217,7 @@ def _cut(source: Path, target: Path, start: float) -> float:
                 times.append(float(packet.dts * packet.time_base))
                 packet.stream = own
                 part.mux(packet)
-            if len(times) >= FRAMES + _SPARE:
+            if sum(time >= first for time in times) >= FRAMES + _SPARE:
                 break
     length = max(times, default=0.0) - min(times, default=0.0)
-    return beside / length if length else 0.0
+    return first, beside / length if length else 0.0

@@ -221,4 +221,4 @@ def test_the_command(short: Path, tiny_model: Path, tmp_path: Path, ncodec: Run)
     words.write_bytes(b"\xff\xfe")
     for bad in (words, " ", "x" * 2000):
         run = ncodec("encode", short, tmp_path / "bad.nvc", "--model", tiny_model, "--caption", bad)
-        assert run.returncode == 2 and "Error: Invalid value for '--caption'" in run.stderr
+        assert run.returncode == 2 and "error: Invalid value for '--caption'" in run.stderr
