@@ -21,14 +21,6 @@ def read(path: Path) -> tuple[VideoInfo, list[str]]:
         return reader.info, reader.warnings()
 
 
-def hdr10(folder: Path) -> Path:
-    levels = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
-    return make_clip(
-        folder / "a.mp4", codec="libx265", pix_fmt="yuv420p10le", count=3, colour=(9, 16, 9, 1),
-        options={"x265-params": f"log-level=none:hdr10=1:{levels}"},
-    )  # fmt: skip
-
-
 def stereo(folder: Path) -> Path:
     return make_clip(folder / "a.mp4", count=3, options={"x264-params": "frame-packing=3"})
 
@@ -79,27 +71,13 @@ def sphere(folder: Path) -> Path:
     return path
 
 
-def named(folder: Path) -> Path:
-    path = folder / "a.mkv"
-    with av.open(str(path), "w") as out:
-        video: Any = out.add_stream("mpeg4", rate=25, width=64, height=48)
-        video.codec_context.time_base = Fraction(1, 25)
-        video.metadata.update({"language": "jpn", "title": "Director's cut"})
-        video.disposition = 1 | 64
-        for packet in encoded_frames(video, [picture(64, 48, k) for k in range(3)], range(3)):
-            out.mux(packet)
-    return path
-
-
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (hdr10, "the mastering display's data, the light levels are not kept"),
         (stereo, "the 3D mode is not kept"),
         (transparent, "transparency is not kept"),
         (captioned, "captions inside the video stream are not kept"),
         (sphere, "the projection of a 360 degree video is not kept"),
-        (named, "of the video track, this is not kept: language (jpn), title (Director's cut), flags (forced)"),
     ],
 )
 def test_it_is_said(tmp_path: Path, make: Callable[[Path], Path], said: str) -> None:

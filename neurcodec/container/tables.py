@@ -102,8 +102,8 @@ META_TABLE = (
 
 VIDE_TABLE = (
     Field("disposition", "u32", 0, _U32, "FFmpeg's disposition bits of the source's video stream"),
-    Field("field_order", "u8", 0, 5, "of the source: 0 unknown, 1 progressive, 2 top field first, 3 bottom field "
-          "first, 4 top coded first but bottom shown first, 5 the reverse"),
+    Field("field_order", "u8", 0, 5, "of the coded pictures: 0 unknown, 1 progressive, 2 top field first, 3 bottom "
+          "field first, 4 top coded first but bottom shown first, 5 the reverse"),
     Field("has_mastering_display", "u8", 0, 1, "1: the next field is there"),
     Field("mastering_display", "u32", 0, _U32, "x and y of red, green, blue and white in 1/50000, greatest and least "
           "luminance in 1/10000 cd/m2", when=("has_mastering_display", "=", 1), count="10"),

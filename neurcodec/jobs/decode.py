@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from neurcodec.container import ModelInfo, Packet, Profile, Reader
+from neurcodec.container import ModelInfo, Packet, Profile, Reader, VideoTrack
 from neurcodec.errors import DamageError
 from neurcodec.files import chapters, models, pipes
 from neurcodec.files.ffmpeg import check_hardware
@@ -141,4 +141,5 @@ def video_info(reader: Reader) -> VideoInfo:
         metadata=metadata,
         chapters=marks,
         streams=tuple(reader.streams[number] for number in sorted(reader.streams)),
+        track=reader.track or VideoTrack(),
     )

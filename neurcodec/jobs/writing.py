@@ -15,7 +15,7 @@ import numpy as np
 
 from neurcodec.analysis.chunking import split
 from neurcodec.codec.settings import Pictures
-from neurcodec.container import Gop, Header, Limits, ModelInfo, Packet, Profile, Writer, features
+from neurcodec.container import Gop, Header, Limits, ModelInfo, Packet, Profile, VideoTrack, Writer, features
 from neurcodec.files import chapters
 from neurcodec.files.frame_range import FrameRange
 from neurcodec.files.pipes import Place
@@ -134,6 +134,8 @@ class Pass:
         self._report()
         self.making.warn(self.reader)
         self._check_length(self.info.duration or 0)
+        if self.info.track != VideoTrack():
+            self.writer.write_track(self.info.track)
         if self.options.audio:
             for stream in self.info.streams:
                 self.writer.write_stream(stream)

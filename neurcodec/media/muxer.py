@@ -17,6 +17,7 @@ from neurcodec.container.values import ColorRange, Packet, StreamInfo, StreamKin
 from neurcodec.media import colour, copied, formats, priority
 from neurcodec.media.subtitles import TextConverter
 from neurcodec.media.timing import FALLBACK_RATE
+from neurcodec.media.track import onto_output
 from neurcodec.media.types import Frame, VideoInfo
 
 MAX_SCALE = 100_000_000
@@ -180,6 +181,7 @@ class Muxer:
         context.colorspace = self._converter.matrix if was_rgb else info.color_matrix
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
+        self.notes += onto_output(info.track, stream)
 
     def _set_up_rest(self) -> None:
         attachments = sum(info.kind == StreamKind.ATTACHMENT for info in self._info.streams)

@@ -22,6 +22,7 @@ from neurcodec.media import colour, copied, streams
 from neurcodec.media.decoding import Decoder
 from neurcodec.media.deinterlacing import Deinterlacer
 from neurcodec.media.timing import Clock, Cut, Timeline, frame_rate, nominal_step, origin
+from neurcodec.media.track import of_source
 from neurcodec.media.types import Chapter, Frame, Reading, VideoInfo
 
 _AHEAD = 8  # pictures that are looked at for the frame rate
@@ -227,7 +228,8 @@ class VideoReader:
         depth = max(component.bits for component in first.format.components)
         self._note_picture(first, depth, matrix)
         metadata, lost = streams.short(copied.user_metadata(self._container.metadata))
-        self._notes += [lost] if lost else []
+        track, too_long = of_source(stream, first, self._deinterlacer.interlaced > 0 and self._deinterlacer.mending)
+        self._notes += [*([lost] if lost else []), *too_long]
         return VideoInfo(
             width=first.width,
             height=first.height,
@@ -247,16 +249,12 @@ class VideoReader:
             metadata=metadata,
             streams=tuple(self._copied.values()),
             chapters=() if self._partial() else tuple(map(self._chapter, self._container.chapters())),
+            track=track,
         )
 
     def _note_picture(self, first: av.VideoFrame, depth: int, matrix: int) -> None:
         """Note what of the picture is not kept, or assumed."""
-        lost = [words for name, words in streams.LOST.items() if name in streams.side_data(first)]
-        self._notes += streams.lost_of_track(self._video)
-        if any(component.is_alpha for component in first.format.components):
-            self._notes.append("transparency is not kept")
-        if lost:
-            self._notes.append(f"{', '.join(lost)} {'are' if lost[1:] else 'is'} not kept")
+        self._notes += streams.lost_of_pictures(self._video, first)
         if depth > 8:
             self._notes.append(f"the source has {depth} bits per sample; it is coded at 8")
         if matrix == colour.UNSPECIFIED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from math import cos, radians, sin
 from pathlib import Path
@@ -23,8 +23,6 @@ GENERATE_PTS = 1  # PyAV sets this flag; the timestamps that FFmpeg then makes u
 MAX_PIXELS = 1 << 28  # of one picture; FFmpeg refuses larger ones before it allocates them
 
 LOST = {
-    "MASTERING_DISPLAY_METADATA": "the mastering display's data",
-    "CONTENT_LIGHT_LEVEL": "the light levels",
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
     "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
@@ -157,14 +155,11 @@ def display_matrix(frame: Any) -> tuple[int, ...] | None:
     return along, across, 0, -across, along, 0, 0, 0, 1 << 30
 
 
-def lost_of_track(stream: Any) -> Iterator[str]:
-    """What a video stream's own tags say that has no place in the file."""
-    named = {key.lower(): value for key, value in stream.metadata.items()}
-    facts = [f"{key} ({named[key]})" for key in ("language", "title", "timecode") if named.get(key, "und") != "und"]
-    flags = [flag.name for flag in stream.disposition if flag.name and flag != DEFAULT]
-    if flags:
-        facts.append(f"flags ({', '.join(flags)})")
-    if facts:
-        yield f"of the video track, this is not kept: {', '.join(facts)}"
-    if named.get("alpha_mode") == "1":
-        yield "transparency is not kept"
+def lost_of_pictures(stream: Any, first: Any) -> list[str]:
+    """A line for each thing of a stream's pictures that has no place in the file."""
+    lost = [words for name, words in LOST.items() if name in side_data(first)]
+    notes = [f"{', '.join(lost)} {'are' if lost[1:] else 'is'} not kept"] if lost else []
+    tagged = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
+    if tagged or any(component.is_alpha for component in first.format.components):
+        notes.append("transparency is not kept")
+    return notes

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from neurcodec.container.values import StreamInfo, VideoFormat
+from neurcodec.container.values import StreamInfo, VideoFormat, VideoTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,4 @@ class VideoInfo(VideoFormat):
     metadata: Mapping[str, str] = field(default_factory=dict)
     streams: tuple[StreamInfo, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    track: VideoTrack = field(default_factory=VideoTrack)
