@@ -11,6 +11,7 @@ import av
 import pytest
 from media_clips import encoded_frames, make_clip, picture
 
+from neurcodec import encode_batch
 from neurcodec.errors import LimitError
 from neurcodec.jobs.decode import decode_file
 from neurcodec.jobs.encode import encode_file
@@ -57,3 +58,7 @@ def test_thirteen_hours(tmp_path: Path, encode: Any, tiny_model: Path) -> None:
         describe(target)
     options = DecodeOptions(diffusion=False, limits=False, model=str(tiny_model), threads=1)
     assert decode_file(target, tmp_path / "b.mkv", options).frames == 4
+    coding = {"model": str(tiny_model), "device": "cpu", "threads": 1, "preset": "fast"}
+    for done in (1, 0):  # what is there is whole, however long
+        report = encode_batch([tmp_path / "a.mkv"], tmp_path / "coded", **coding)
+        assert (report.done, report.skipped) == (done, 1 - done)

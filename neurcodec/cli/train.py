@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from neurcodec.cli import _common
+
 STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "export")
 
 
@@ -35,6 +37,7 @@ STAGES = ("pairs", "coarse", "priors", "native", "captions", "generator", "expor
 @click.option("--config", multiple=True, metavar="NAME=VALUE", help="Override a setting of the stage's config.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda[:N].")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@_common.quiet
 def command(
     stage: str,
     data: tuple[Path, ...],
@@ -44,6 +47,7 @@ def command(
     config: tuple[str, ...],
     device: str,
     threads: int,
+    quiet: bool,
 ) -> None:
     """Run one training STAGE: pairs, coarse, priors, native, captions, generator, export - in this order.
 
@@ -60,6 +64,7 @@ def command(
     """
     from neurcodec.training import stages
 
+    _common.set_up_logging(quiet, verbose=True)
     settings = {}
     for item in config:
         name, separator, value = item.partition("=")

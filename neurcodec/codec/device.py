@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from neurcodec.codec.settings import check_device
 from neurcodec.errors import DeviceError
-
-_CUDA = re.compile(r"cuda(?::(\d+))?")
 
 
 def choose(name: str) -> torch.device:
@@ -19,11 +17,9 @@ def choose(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cpu":
         return torch.device("cpu")
-    match = _CUDA.fullmatch(name)
-    if not match:
-        raise DeviceError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+    check_device(name)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(match[1] or 0) >= count:
+    if int(name.partition(":")[2] or 0) >= count:
         raise DeviceError(f"no device {name!r} here ({count} CUDA devices); use --device cpu")
     return torch.device(name)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from neurcodec.errors import DeviceError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,3 +44,9 @@ class Settings:
     def wanted(self, extension: str) -> Any:
         """What is asked for of an extension, or None."""
         return dict(self.extensions).get(extension)
+
+
+def check_device(name: str) -> None:
+    """DeviceError for what is no device's name, before torch is loaded to see which are here."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")

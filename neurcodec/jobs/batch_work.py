@@ -14,6 +14,7 @@ from neurcodec.files import models
 from neurcodec.jobs.batch_plan import Job
 from neurcodec.jobs.inspection import verify_file
 from neurcodec.jobs.options import DecodeOptions, EncodeOptions, Event, Progress
+from neurcodec.jobs.writing import OWN_LIMITS
 
 Tell = Callable[..., None]
 """Is called with the kind of an event and its fields."""
@@ -31,7 +32,7 @@ def skipping(job: Job) -> Event | None:
     if isinstance(job.options, DecodeOptions):
         return {"differs": []}
     try:
-        return {"differs": _differences(check(job.target), job.options)}
+        return {"differs": _differences(check(job.target, OWN_LIMITS), job.options)}
     except NcodecError:
         return None
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings
+from neurcodec.codec.settings import MAX_QUALITY, PRESETS, Settings, check_device
 from neurcodec.container import Profile
-from neurcodec.errors import ArgumentError, DeviceError, InputError
+from neurcodec.errors import ArgumentError, InputError
 from neurcodec.files.frame_range import FrameRange
 
 if TYPE_CHECKING:
@@ -187,12 +186,6 @@ class DecodeOptions:
         check_device(self.device)
         whole_numbers(self, "crf", least=0)
         whole_numbers(self, "threads", "workers", least=1)
-
-
-def check_device(name: str) -> None:
-    """DeviceError for what is no device's name, before torch is loaded to see which are here."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
 
 
 def whole_numbers(options: object, *names: str, least: int) -> None:

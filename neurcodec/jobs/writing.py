@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 READ_AHEAD = 16  # frames and packets
 _PACKET_BYTES = 1 << 20  # copied packets that wait for a chunk's end, in all
 _LIMITS = Limits()
+OWN_LIMITS = replace(_LIMITS, seconds=Limits.none().seconds)
+"""What one's own files are held to: they may be longer than those of strangers."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,8 @@ class Pass:
         self.making, self.options, self.reader, self.plan, self.cuts = making, making.options, reader, plan, cuts
         self.stage, self.total = stage, expected_frames(reader.info)
         self.info = reader.info
-        unlimited = replace(_LIMITS, seconds=Limits.none().seconds)  # one's own video may be longer than readers take
         minor = minor_version(making.header.profile, self.options)
-        self.writer = Writer(output, making.header, making.model, unlimited, self.options.bitexact, minor)
+        self.writer = Writer(output, making.header, making.model, OWN_LIMITS, self.options.bitexact, minor)
         self.packets: list[Packet] = []
         self.packet_bytes = 0
         self.waiting: deque[tuple[Pending | None, list[Packet]]] = deque()

@@ -7,6 +7,7 @@ A stage gives a model and a function from a step number to a loss; the run folde
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
 
 Loss = Callable[[int], tuple[Tensor, Mapping[str, float]]]
 Check = Callable[[], Mapping[str, float]]
@@ -149,6 +152,8 @@ class Trainer:
                 if self.peak_seconds:
                     line["of_peak"] = round(self.peak_seconds / seconds, 4)
                 self.note("log.jsonl", line)
+                shown = ", ".join(f"{name} {line[name]:g}" for name in sums)
+                logger.info("step %d of %d, %.2f s a step: %s", self.step, self.schedule.steps, seconds, shown)
                 sums, reported = {}, now
             if self.step % look_every == 0:
                 look()
