@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ENVIRONMENT, Run, scene, write_clip
 
 import neurcodec
 from neurcodec.errors import ArgumentError
-from neurcodec.jobs.probe import Trial, recommend
+from neurcodec.jobs.options import EncodeOptions
+from neurcodec.jobs.probe import FRAMES, PLACES, Trial, _samples, recommend
+from neurcodec.media import VideoReader
 
 pytest.importorskip("psutil")
 pytest.importorskip("imageio_ffmpeg")
@@ -53,6 +58,20 @@ def test_the_table_and_what_is_recommended(
     lines = ncodec(*arguments).stdout.splitlines()
     assert lines[2].split()[4] == "-"
     assert lines[3].startswith("no VMAF, so nothing is recommended but the default, -q 15: ")
+
+
+def test_samples_are_the_frames_at_their_places() -> None:
+    """Also behind later key frames: the clip has one a second."""
+    source = Path(__file__).parent.parent / "examples" / "flight.mp4"
+    with VideoReader(source) as reader:
+        frames = list(reader)
+        rate = reader.info.frame_rate
+    samples = [pictures for pictures, _ in _samples(source, EncodeOptions(), len(frames), rate)]
+    assert len(samples) == 2
+    for place, sample in zip(PLACES, samples, strict=False):
+        first = ceil(Fraction(place) * (len(frames) - FRAMES))
+        wanted = np.stack([frame.rgb for frame in frames[first : first + FRAMES]])
+        assert np.array_equal(sample.rgb, wanted)
 
 
 def test_recommending() -> None:

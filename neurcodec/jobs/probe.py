@@ -1,38 +1,35 @@
 """Would it pay? Short samples of a video, coded at several qualities: what the whole file would come to.
 
-The samples are cut out without decoding what lies between them, so a long video takes no longer than a short one.
+What lies between the samples is read but not decoded, so a long video takes little longer than a short one.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from neurcodec.analysis.chunking import MAX_FRAMES
 from neurcodec.codec.settings import Pictures
+from neurcodec.container import Packet
 from neurcodec.errors import DependencyError, InputError
 from neurcodec.files import models
 from neurcodec.jobs.options import EncodeOptions, Progress, ProgressCallback, fitting, ignore_progress
-from neurcodec.jobs.rate import scaled
+from neurcodec.jobs.rate import CHUNK_BYTES, FILE_BYTES, scaled
 from neurcodec.jobs.target import vmaf
 from neurcodec.jobs.workers import Loading
-from neurcodec.jobs.writing import expected_frames, header
-from neurcodec.media import VideoReader
-from neurcodec.media.streams import choose_video
+from neurcodec.jobs.writing import expected_frames, header, opened
+from neurcodec.media import Frame, Reading, VideoReader
 
 if TYPE_CHECKING:
     from neurcodec.codec.chunk_codec import ChunkCodec
     from neurcodec.container import Header
-    from neurcodec.media import VideoInfo
 
 QUALITIES = (9, 15, 21, 27, 34)
 PLACES = (0.4, 0.9, 0.15, 0.65)
@@ -42,8 +39,6 @@ FRAMES = 24
 GOAL = 80.0
 """The VMAF that is recommended."""
 SECONDS = 60.0
-_SPARE = 16  # packets behind a sample's, for frames that come later than their packets
-_OVERHEAD, _CHUNK_BYTES = 400, 64  # of the container, about
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ def probe(
     VMAF needs the packages of the extra [bench]. Of the options those of a file do not count. Raises InputError for
     what is no video, or one whose length is not known.
     """
-    with VideoReader(source) as reader:
+    with opened(source, options) as reader:
         info, profile = reader.info, fitting(options.profile, reader.info.width, reader.info.height)
         frames = expected_frames(info)
     if not frames or not info.frame_rate:
@@ -110,7 +105,7 @@ def probe(
     beside, begun, count = [], time.monotonic(), _count(frames)
     with running(options.threads):
         codec = loading.load()
-        for pictures, rate in _samples(source, info, frames):
+        for pictures, rate in _samples(source, options, frames, info.frame_rate):
             beside.append(rate)
             for number, quality in enumerate(found):
                 size, stage = len(pictures.pts), f"sample {len(beside)} of {count}"
@@ -122,7 +117,7 @@ def probe(
     if not beside:
         raise InputError(f"{source}: no sample of it can be decoded")
     length = float(frames / info.frame_rate)
-    copied = _mean(beside) * length + _OVERHEAD + _CHUNK_BYTES * length / float(options.gop_seconds)
+    copied = fmean(beside) * length + FILE_BYTES + CHUNK_BYTES * length / float(options.gop_seconds)
     trials = tuple(_trial(quality, tries, frames, copied) for quality, tries in found.items())
     size = source.stat().st_size
     best = recommend(trials, goal)
@@ -152,13 +147,9 @@ def _try(pictures: Pictures, options: EncodeOptions, codec: ChunkCodec, head: He
 
 def _trial(quality: int, tries: Sequence[_Found], frames: int, copied: float) -> Trial:
     """What the whole video would come to; copied: bytes of all that is not video."""
-    size = round(copied + frames * _mean([found.bytes for found in tries]))
+    size = round(copied + frames * fmean([found.bytes for found in tries]))
     values = [found.vmaf for found in tries if found.vmaf is not None]
-    return Trial(quality, size, frames * _mean([found.seconds for found in tries]), _mean(values) if values else None)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    return Trial(quality, size, frames * fmean([found.seconds for found in tries]), fmean(values) if values else None)
 
 
 def _missing() -> str:
@@ -179,45 +170,24 @@ def _count(frames: int) -> int:
     return max(1, min(len(PLACES), frames // (2 * FRAMES)))
 
 
-def _samples(source: Path, info: VideoInfo, frames: int) -> Iterator[tuple[Pictures, float]]:
+def _samples(source: Path, options: EncodeOptions, frames: int, rate: Fraction) -> Iterator[tuple[Pictures, float]]:
     """Samples of a video, each with the bytes a second of the streams beside it; what does not decode is left out."""
-    with TemporaryDirectory(prefix="ncodec-probe-") as folder:
-        for place in PLACES[: _count(frames)]:
-            part = Path(folder) / "part.nut"
-            try:
-                start = place * float((frames - FRAMES) / info.frame_rate) if _count(frames) > 1 else 0.0
-                first, rate = _cut(source, part, start)
-                with VideoReader(part) as reader:
-                    ticks = int(first / reader.info.time_base)
-                    taken = list(islice((frame for frame in reader if frame.pts >= ticks), FRAMES))
-            except (av.error.FFmpegError, ValueError, InputError):
-                continue
-            pts, duration = tuple(frame.pts for frame in taken), taken[-1].duration
-            yield Pictures(np.stack([frame.rgb for frame in taken]), pts, duration), rate
-
-
-def _cut(source: Path, target: Path, start: float) -> tuple[float, float]:
-    """Copy the packets of about FRAMES frames from a time on, and those back to the key frame before it.
-
-    Returns that time as the file counts it, and the bytes a second of the streams beside the video.
-    """
-    beside: int = 0
-    times: list[float] = []
-    with av.open(str(source.absolute())) as whole, av.open(str(target), "w") as part:
-        video = choose_video(whole, str(source), None)
-        first = start + (whole.start_time or 0) / av.time_base
-        if start:
-            whole.seek(int(first * av.time_base))
-        own = part.add_stream_from_template(video)
-        for packet in whole.demux():
-            if packet.stream is not video:
-                beside += packet.size if packet.stream.type in ("audio", "subtitle") else 0
-                continue
-            if packet.size and packet.dts is not None and packet.time_base is not None:
-                times.append(float(packet.dts * packet.time_base))
-                packet.stream = own
-                part.mux(packet)
-            if sum(time >= first for time in times) >= FRAMES + _SPARE:
-                break
-    length = max(times, default=0.0) - min(times, default=0.0)
-    return first, beside / length if length else 0.0
+    for place in PLACES[: _count(frames)]:
+        start = Fraction(place) * (frames - FRAMES) / rate if _count(frames) > 1 else Fraction(0)
+        part = Reading(options.video_stream, options.deinterlace, start)
+        taken: list[Frame] = []
+        beside = 0
+        try:
+            with VideoReader(source, part) as reader:
+                for item in reader.items():
+                    if isinstance(item, Packet):
+                        beside += len(item.data)
+                        continue
+                    taken.append(item)
+                    if len(taken) == FRAMES:
+                        break
+        except InputError:
+            continue
+        length = float((taken[-1].pts + taken[-1].duration - taken[0].pts) * reader.info.time_base)
+        pts, duration = tuple(frame.pts for frame in taken), taken[-1].duration
+        yield Pictures(np.stack([frame.rgb for frame in taken]), pts, duration), beside / length

@@ -29,6 +29,8 @@ PROBES = (20, 44)
 """Qualities at which a sample of each chunk is coded."""
 SAMPLE = 9
 """Frames of a sample, at most."""
+CHUNK_BYTES, FILE_BYTES = 64, 400
+"""Of the container, about: of each chunk, and of the file besides."""
 
 TYPICAL_PASSES = 3
 """How often a file is written: 2.9 times on average in 60 simulations as in tests/test_rate_layered.py, 8 at most."""
@@ -39,7 +41,6 @@ _PASSES = 12
 _FLATTEST = 0.01  # least slope of the logarithm of a size per quality step
 _REACH = 6  # qualities up and down that a single chunk is moved at most
 _PAIRS = 12  # of more chunks only one is moved at a time, which is fine enough
-_CHUNK_BYTES, _FILE_BYTES = 64, 400  # of the container, about
 _Steps = tuple[tuple[int, int], ...]  # chunks and their new qualities
 
 
@@ -114,7 +115,7 @@ class RatePlan:
     def begin(self, copied: int) -> None:
         """All chunks are added; copied: bytes of the packets beside them."""
         self._target = self._size if self._size is not None else round((self._kbps or 0) * 125 * self._seconds)
-        self._overhead = copied + _FILE_BYTES + _CHUNK_BYTES * len(self._chunks)
+        self._overhead = copied + FILE_BYTES + CHUNK_BYTES * len(self._chunks)
 
     def looks_back(self, number: int) -> bool:
         """Should all chunks before this one be observed before its quality is asked for?"""

@@ -22,7 +22,8 @@ def of_source(stream: Any, first: Any, whole: bool) -> tuple[VideoTrack, list[st
     whole: its interlaced pictures are made whole, so that it has no order of fields any more.
     """
     tags, lost = short(copied.user_metadata(stream.metadata))
-    tags = {key: value for key, value in tags.items() if key not in _OF_MUXERS and value != "und"}
+    named = {key: (key.lower(), value) for key, value in tags.items()}
+    tags = {key: tags[key] for key, tag in named.items() if tag[0] not in _OF_MUXERS and tag != ("language", "und")}
     flags, order, known = int(stream.disposition), stream.codec_context.field_order, side_data(first)
     track = VideoTrack(
         0 if flags == DEFAULT else flags,
